@@ -1,0 +1,381 @@
+// The types of the catalog; compiled twice, for the build script and for the crate.
+// Their documentation is the documentation of the files under `collections/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that Zendesk's API lists: where it is read, what a record is, which tables it feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// The name in topics, configuration and metrics.
+    pub name: String,
+    /// What it is, in one sentence.
+    pub doc: String,
+    /// 1: on by default; 2 and 3: switched on by the user.
+    pub tier: u8,
+    /// Where it is read.
+    pub endpoint: Endpoint,
+    /// What a record is.
+    pub record: RecordShape,
+    /// Arrays beside the records that belong to them.
+    pub sideloads: Vec<Sideload>,
+    /// The tables that it feeds.
+    pub tables: Vec<Table>,
+}
+
+/// How a collection is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The path below the account's base URL, without `.json`.
+    pub path: String,
+    /// How pages follow one another.
+    pub paging: Paging,
+    /// The key of the response's array.
+    pub envelope: String,
+    /// Records per page that the API allows.
+    pub page_size: u32,
+    /// Fixed query parameters.
+    pub params: BTreeMap<String, String>,
+    /// Values of `include`, joined by commas.
+    pub include: Vec<String>,
+    /// The rate bucket that a request counts against, besides the account's.
+    pub bucket: Bucket,
+    /// The plan that has it, in Zendesk's words; `any` for every plan.
+    pub plan: String,
+    /// The role that may read it.
+    pub role: String,
+    /// The narrowest OAuth scope that reads it.
+    pub scope: String,
+}
+
+/// Zendesk's ways of paging (CATALOG: pagination).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// `start_time` once, then `cursor`, until `end_of_stream`; the cursor serves for the next poll.
+    IncrementalCursor,
+    /// `start_time`, then `end_time` of the page before; repeats the boundary second.
+    IncrementalTime,
+    /// `page[size]` and `page[after]` until `meta.has_more` is false; a complete list each time.
+    List,
+}
+
+/// Zendesk's counters of requests, each with a limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucket {
+    /// The account's requests per minute (200 to 2,500 by plan); every request counts here.
+    Account,
+    /// `/incremental/*` but for the users' cursor: 10 a minute, 30 with the High Volume add-on.
+    IncrementalExports,
+    /// `/incremental/users/cursor`: 20 a minute, 60 with the add-on.
+    IncrementalExportsCursor,
+}
+
+/// What identifies a record, orders its states and tells that it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordShape {
+    /// Paths of the primary key's parts.
+    pub key: Vec<Path>,
+    /// The path whose value decides the partition: the key, or the parent whose order matters.
+    pub partition_key: Path,
+    /// What orders the states of one record.
+    pub version: Version,
+    /// Any of these holds: the record is deleted; its row stays, marked.
+    pub deleted: Vec<Condition>,
+    /// All of these hold: the record is deleted for good; of its rows key and version stay alone.
+    pub erased: Vec<Condition>,
+}
+
+/// What orders the states of one record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The field that rises with every change; absent for lists, whose version is the extraction time.
+    pub path: Option<Path>,
+    /// How the field is written.
+    pub unit: TimeUnit,
+    /// The field to use where `path` is absent, as in imported files.
+    pub fallback: Option<Path>,
+}
+
+/// How a time is written in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// `2026-01-31T12:00:00Z`, with or without a fraction, with an offset or `Z`.
+    Iso8601,
+    /// Whole seconds since 1970.
+    EpochSeconds,
+}
+
+/// A claim about one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// The field.
+    pub path: Path,
+    /// What it must be.
+    pub is: Expected,
+}
+
+/// What a field must be for a [`Condition`] to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// This text.
+    Text(String),
+    /// This truth value.
+    Bool(bool),
+    /// Present and not null.
+    Present,
+}
+
+/// A top-level array of the response whose elements belong to records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sideload {
+    /// The key of the array in the response.
+    pub array: String,
+    /// The field of an element that holds the record's key; `None` when every record already
+    /// carries the same as `into`, so that the array is dropped.
+    pub by: Option<String>,
+    /// The field of the record under which its elements are published, as an array (`[]` for none).
+    pub into: String,
+}
+
+/// A table of the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// What a row is, in one sentence.
+    pub doc: String,
+    /// Where its rows come from.
+    pub rows: Rows,
+    /// The columns of the primary key.
+    pub key: Vec<String>,
+    /// The parent column under which the rows of one record are a complete set; the newest set replaces the older.
+    pub set_of: Option<String>,
+    /// The columns, in the warehouse's order.
+    pub columns: Vec<Column>,
+}
+
+/// Where the rows of a table come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rows {
+    /// The record is the row.
+    Record,
+    /// The object at this path is the row: absent gives no row, null a row of nulls.
+    Object(Path),
+    /// Each element of the array at this path is a row; absent or null gives none.
+    Each(Path),
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name in the warehouse.
+    pub name: String,
+    /// Where its value stands.
+    pub path: Path,
+    /// What its values are.
+    pub r#type: ColumnType,
+    /// How a value is made where that is more than reading it.
+    pub op: Option<Operation>,
+    /// What kind of personal data it holds.
+    pub class: Class,
+    /// What happens to it unless the user tightens it.
+    pub action: Action,
+    /// What it means.
+    pub doc: String,
+}
+
+/// The type of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// 64-bit integer; a JSON integer or a string of digits.
+    Long,
+    /// 64-bit float.
+    Double,
+    /// Truth value; JSON `true`/`false` or those words as a string.
+    Boolean,
+    /// Text.
+    String,
+    /// Microseconds since 1970, UTC.
+    Timestamp,
+    /// Days since 1970.
+    Date,
+    /// Any JSON, kept as compact JSON text.
+    Json,
+}
+
+/// How a value is made where that is more than reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A timestamp from whole seconds since 1970.
+    EpochSeconds,
+    /// Whole minutes from an object with one of `minutes`, `hours`, `days`.
+    Minutes,
+    /// A column name from a title: lower case ASCII, `_` between words.
+    Slug,
+}
+
+/// Kinds of personal data; a token's domain, so that equal persons join and unlike kinds never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Not personal.
+    None,
+    /// E-mail address.
+    Email,
+    /// Telephone number.
+    Phone,
+    /// Name of a person.
+    Person,
+    /// Postal address or place.
+    Address,
+    /// Internet address.
+    Ip,
+    /// The customer's own id for someone.
+    ExternalId,
+    /// Name in a social network or messenger.
+    Handle,
+    /// An address that lets its holder fetch something, or shows who someone is.
+    Url,
+    /// Free text, in which anything may stand.
+    Text,
+}
+
+/// What happens to a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Passed on as it is.
+    Clear,
+    /// Made coarser: an IP to its /24 or /48, a date to its year.
+    Coarse,
+    /// Personal spans replaced by typed placeholders.
+    Redact,
+    /// Replaced by a keyed token.
+    Token,
+    /// Null.
+    Drop,
+}
+
+/// A place in a record: keys from the row (or from the record where it begins with `$`) downwards.
+///
+/// Written `via.source.rel`, `$.id`, or with a selector of one array element by a text field:
+/// `policy_metrics[metric=first_reply_time].stage`. The empty path is the row itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Path {
+    /// Starts at the record rather than at the row.
+    pub from_record: bool,
+    /// The steps downwards.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a [`Path`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Step {
+    /// The value under a key of an object.
+    Key(String),
+    /// The first element of an array of objects whose text field `key` is `value`.
+    Element {
+        /// The field to compare.
+        key: String,
+        /// What it must be.
+        value: String,
+    },
+}
+
+impl Path {
+    /// Reads the written form; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (from_record, rest) = match text.strip_prefix('$') {
+            Some(rest) => (true, rest.strip_prefix('.').unwrap_or(rest)),
+            None => (false, text),
+        };
+        let mut steps = Vec::new();
+        for part in rest.split('.').filter(|_| !rest.is_empty()) {
+            let (key, selector) = match part.split_once('[') {
+                Some((key, selector)) => (key, Some(selector)),
+                None => (part, None),
+            };
+            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':');
+            if key.is_empty() || !key.chars().all(legal) {
+                return Err(format!("`{part}` is no key"));
+            }
+            steps.push(Step::Key(key.to_owned()));
+            if let Some(selector) = selector {
+                let (key, value) = selector
+                    .strip_suffix(']')
+                    .and_then(|inner| inner.split_once('='))
+                    .ok_or_else(|| format!("`[{selector}` is no selector, write `[key=value]`"))?;
+                steps.push(Step::Element {
+                    key: key.to_owned(),
+                    value: value.to_owned(),
+                });
+            }
+        }
+        Ok(Self { from_record, steps })
+    }
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut between = if self.from_record { "$." } else { "" };
+        for step in &self.steps {
+            match step {
+                Step::Key(key) => write!(f, "{between}{key}")?,
+                Step::Element { key, value } => write!(f, "[{key}={value}]")?,
+            }
+            between = ".";
+        }
+        Ok(())
+    }
+}
+
+impl Class {
+    /// The name in tokens, schemas and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Person => "person",
+            Self::Address => "address",
+            Self::Ip => "ip",
+            Self::ExternalId => "external_id",
+            Self::Handle => "handle",
+            Self::Url => "url",
+            Self::Text => "text",
+        }
+    }
+
+    /// What happens to a column of this class that names no action: nothing personal passes by default.
+    pub fn default_action(self) -> Action {
+        match self {
+            Self::None => Action::Clear,
+            Self::Text => Action::Redact,
+            Self::Url => Action::Drop,
+            Self::Email | Self::Phone | Self::Person | Self::Address | Self::Ip | Self::ExternalId | Self::Handle => {
+                Action::Token
+            }
+        }
+    }
+}
+
+impl Action {
+    /// The name in schemas and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Coarse => "coarse",
+            Self::Redact => "redact",
+            Self::Token => "token",
+            Self::Drop => "drop",
+        }
+    }
+}

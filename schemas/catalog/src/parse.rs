@@ -1,0 +1,333 @@
+// Reads one file of `collections/`; run by the build script, so that a faulty file stops the build
+// with its name, line and reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::model::*;
+
+/// Reads a file's text; the error is `FILE:LINE: REASON`.
+pub(crate) fn collection(file: &str, text: &str) -> Result<Collection, String> {
+    let at = |span: std::ops::Range<usize>, reason: &str| {
+        let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+        format!("{file}:{line}: {reason}")
+    };
+    let written: File = toml::from_str(text).map_err(|error| at(error.span().unwrap_or(0..0), error.message()))?;
+    written.checked(file).map_err(|(span, reason)| at(span, &reason))
+}
+
+/// Checks what one file alone cannot show.
+pub(crate) fn catalog(collections: &[Collection]) -> Result<(), String> {
+    let mut tables = BTreeMap::new();
+    for collection in collections {
+        for table in &collection.tables {
+            if let Some(other) = tables.insert(&table.name, &collection.name) {
+                return Err(format!(
+                    "collections/{}.toml: table `{}` is fed by `{other}` already",
+                    collection.name, table.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+type Fault = (std::ops::Range<usize>, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Spanned<String>,
+    doc: String,
+    tier: Spanned<u8>,
+    endpoint: FileEndpoint,
+    record: FileRecord,
+    #[serde(default)]
+    sideload: Vec<Sideload>,
+    table: Vec<FileTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileEndpoint {
+    path: Spanned<String>,
+    paging: Paging,
+    envelope: String,
+    page_size: Spanned<u32>,
+    #[serde(default)]
+    params: BTreeMap<String, String>,
+    #[serde(default)]
+    include: Vec<String>,
+    bucket: Bucket,
+    plan: String,
+    role: String,
+    scope: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRecord {
+    key: Vec<Spanned<String>>,
+    partition_key: Spanned<String>,
+    version: FileVersion,
+    #[serde(default)]
+    deleted: Vec<FileCondition>,
+    #[serde(default)]
+    erased: Vec<FileCondition>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileVersion {
+    path: Option<Spanned<String>>,
+    #[serde(default = "iso8601")]
+    unit: TimeUnit,
+    fallback: Option<Spanned<String>>,
+}
+
+fn iso8601() -> TimeUnit {
+    TimeUnit::Iso8601
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileCondition {
+    path: Spanned<String>,
+    is: Expected,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTable {
+    name: Spanned<String>,
+    doc: String,
+    object: Option<Spanned<String>>,
+    each: Option<Spanned<String>>,
+    key: Vec<Spanned<String>>,
+    set_of: Option<Spanned<String>>,
+    column: Vec<FileColumn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileColumn {
+    name: Spanned<String>,
+    path: Option<Spanned<String>>,
+    r#type: ColumnType,
+    op: Option<Operation>,
+    #[serde(default = "none")]
+    class: Class,
+    action: Option<Action>,
+    doc: Spanned<String>,
+}
+
+fn none() -> Class {
+    Class::None
+}
+
+impl File {
+    fn checked(self, file: &str) -> Result<Collection, Fault> {
+        name(&self.name)?;
+        let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
+        if self.name.get_ref() != stem {
+            return fault(
+                &self.name,
+                format!("the file of `{}` is named `{stem}.toml`", self.name.get_ref()),
+            );
+        }
+        if !(1..=3).contains(self.tier.get_ref()) {
+            return fault(&self.tier, "a tier is 1, 2 or 3".to_owned());
+        }
+        if self.table.is_empty() {
+            return fault(&self.name, "a collection feeds at least one table".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        let mut tables = Vec::new();
+        for table in self.table {
+            if !seen.insert(table.name.get_ref().clone()) {
+                return fault(&table.name, format!("table `{}` stands twice", table.name.get_ref()));
+            }
+            tables.push(table.checked()?);
+        }
+        Ok(Collection {
+            name: self.name.into_inner(),
+            doc: self.doc,
+            tier: self.tier.into_inner(),
+            endpoint: self.endpoint.checked()?,
+            record: self.record.checked()?,
+            sideloads: self.sideload,
+            tables,
+        })
+    }
+}
+
+impl FileEndpoint {
+    fn checked(self) -> Result<Endpoint, Fault> {
+        if !self.path.get_ref().starts_with("/api/v2/") {
+            return fault(&self.path, "a path begins with `/api/v2/`".to_owned());
+        }
+        if !(1..=1000).contains(self.page_size.get_ref()) {
+            return fault(&self.page_size, "a page has 1 to 1000 records".to_owned());
+        }
+        Ok(Endpoint {
+            path: self.path.into_inner(),
+            paging: self.paging,
+            envelope: self.envelope,
+            page_size: self.page_size.into_inner(),
+            params: self.params,
+            include: self.include,
+            bucket: self.bucket,
+            plan: self.plan,
+            role: self.role,
+            scope: self.scope,
+        })
+    }
+}
+
+impl FileRecord {
+    fn checked(self) -> Result<RecordShape, Fault> {
+        let condition = |written: FileCondition| {
+            Ok(Condition {
+                path: path(&written.path)?,
+                is: written.is,
+            })
+        };
+        Ok(RecordShape {
+            key: self.key.iter().map(path).collect::<Result<_, _>>()?,
+            partition_key: path(&self.partition_key)?,
+            version: Version {
+                path: self.version.path.as_ref().map(path).transpose()?,
+                unit: self.version.unit,
+                fallback: self.version.fallback.as_ref().map(path).transpose()?,
+            },
+            deleted: self.deleted.into_iter().map(condition).collect::<Result<_, _>>()?,
+            erased: self.erased.into_iter().map(condition).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl FileTable {
+    fn checked(self) -> Result<Table, Fault> {
+        name(&self.name)?;
+        let rows = match (&self.object, &self.each) {
+            (None, None) => Rows::Record,
+            (Some(object), None) => Rows::Object(path(object)?),
+            (None, Some(each)) => Rows::Each(path(each)?),
+            (Some(_), Some(each)) => {
+                return fault(each, "a table has `object` or `each`, not both".to_owned());
+            }
+        };
+        let mut columns: Vec<Column> = Vec::new();
+        for column in self.column {
+            if columns.iter().any(|held| &held.name == column.name.get_ref()) {
+                return fault(&column.name, format!("column `{}` stands twice", column.name.get_ref()));
+            }
+            columns.push(column.checked()?);
+        }
+        let known = |wanted: &Spanned<String>| match columns.iter().find(|held| &held.name == wanted.get_ref()) {
+            None => fault(wanted, format!("`{}` is no column of this table", wanted.get_ref())),
+            Some(held) if held.class != Class::None => fault(
+                wanted,
+                format!(
+                    "`{}` is personal ({}) and cannot be a key",
+                    held.name,
+                    held.class.as_str()
+                ),
+            ),
+            Some(_) => Ok(()),
+        };
+        if self.key.is_empty() {
+            return fault(&self.name, "a table has a key".to_owned());
+        }
+        self.key.iter().try_for_each(known)?;
+        self.set_of.iter().try_for_each(known)?;
+        Ok(Table {
+            name: self.name.into_inner(),
+            doc: self.doc,
+            rows,
+            key: self.key.into_iter().map(Spanned::into_inner).collect(),
+            set_of: self.set_of.map(Spanned::into_inner),
+            columns,
+        })
+    }
+}
+
+impl FileColumn {
+    fn checked(self) -> Result<Column, Fault> {
+        name(&self.name)?;
+        if self.name.get_ref().starts_with('_') || self.name.get_ref() == "received_at" {
+            return fault(&self.name, "that name belongs to the row's own fields".to_owned());
+        }
+        if self.doc.get_ref().trim().is_empty() {
+            return fault(&self.doc, "say what the column means".to_owned());
+        }
+        let fits = match self.op {
+            None => true,
+            Some(Operation::EpochSeconds) => self.r#type == ColumnType::Timestamp,
+            Some(Operation::Minutes) => self.r#type == ColumnType::Long,
+            Some(Operation::Slug) => self.r#type == ColumnType::String,
+        };
+        if !fits {
+            return fault(&self.name, "the operation does not make this type".to_owned());
+        }
+        let action = self.action.unwrap_or_else(|| self.class.default_action());
+        let makes_text = matches!(self.r#type, ColumnType::String | ColumnType::Json);
+        if matches!(action, Action::Token | Action::Redact) && !makes_text {
+            return fault(
+                &self.name,
+                format!("`{}` makes text, but the type is not", action.as_str()),
+            );
+        }
+        if action == Action::Token
+            && (matches!(self.class, Class::None | Class::Text) || self.r#type == ColumnType::Json)
+        {
+            return fault(
+                &self.name,
+                "a token needs a single value of a personal class".to_owned(),
+            );
+        }
+        let path = match &self.path {
+            Some(written) => path(written)?,
+            None => Path {
+                from_record: false,
+                steps: vec![Step::Key(self.name.get_ref().clone())],
+            },
+        };
+        Ok(Column {
+            name: self.name.into_inner(),
+            path,
+            r#type: self.r#type,
+            op: self.op,
+            class: self.class,
+            action,
+            doc: self.doc.into_inner(),
+        })
+    }
+}
+
+fn path(written: &Spanned<String>) -> Result<Path, Fault> {
+    Path::parse(written.get_ref()).map_err(|reason| (written.span(), reason))
+}
+
+fn name(written: &Spanned<String>) -> Result<(), Fault> {
+    let text = written.get_ref();
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !text.is_empty()
+        && text.len() <= 63
+        && text.chars().all(legal)
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        Ok(())
+    } else {
+        fault(
+            written,
+            format!("`{text}` is no name: lower-case letters, digits and `_`, at most 63"),
+        )
+    }
+}
+
+fn fault<T, V>(at: &Spanned<V>, reason: String) -> Result<T, Fault> {
+    Err((at.span(), reason))
+}
