@@ -1,1 +1,50 @@
-//! zenfloe-zendesk
+//! Reads Zendesk's API: one page of one collection after a [`Place`].
+//!
+//! Invariants:
+//! - one call of [`Source::page`] is one request (besides fetching an access token), so that whoever
+//!   paces the calls paces the requests;
+//! - a record is passed on byte for byte, but for the sideloads that belong to it, which are added;
+//! - nothing that a page has not delivered lies behind its `next` place;
+//! - credentials are sent to the configured host alone, and never print.
+//!
+//! What it does not know: where records go, when to ask, what a field means beyond key and version.
+
+mod auth;
+mod client;
+mod clock;
+mod config;
+mod envelope;
+mod error;
+mod page;
+mod place;
+mod refusal;
+mod scan;
+mod size;
+mod step;
+
+use async_trait::async_trait;
+use zenfloe_catalog::Collection;
+
+pub use client::Client;
+pub use clock::Clock;
+pub use config::{Auth, Config, ConfigError, Secret};
+pub use error::{Class, Fault, SourceError, Unavailability};
+pub use page::{Identity, Note, Page, RawRecord};
+pub use place::Place;
+
+/// Where records come from.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// Fetches the page after `after` with one request.
+    ///
+    /// On `Ok` the records of the page are complete and [`Page::next`] is the place behind them; asking
+    /// again for `after` gives the same records or newer states of them. On `Err` nothing has happened;
+    /// [`SourceError::class`] says whether the same call may be made again.
+    async fn page(&self, collection: &Collection, after: &Place) -> Result<Page, SourceError>;
+
+    /// Asks for the smallest page of a collection, to see whether it may be read.
+    async fn probe(&self, collection: &Collection) -> Result<(), SourceError>;
+
+    /// Asks who the credentials belong to; an anonymous answer is an error.
+    async fn identity(&self) -> Result<Identity, SourceError>;
+}

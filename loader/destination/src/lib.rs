@@ -1,1 +1,84 @@
-//! zenfloe-destination
+//! What a destination is to the loader: one trait, the types of a flush, a decoder of rows, one contract suite.
+//!
+//! A destination is a database that keeps, beside its tables, a ledger of positions (`_zenfloe_positions`: how far
+//! each partition of each topic is loaded) and a list of what must not come back (`_zenfloe_suppressed`).
+//!
+//! Invariants, for every implementation:
+//! - rows and the positions that they cover become visible in one transaction, or not at all;
+//! - that transaction moves the positions first, by compare-and-swap: this is the table's lock, and of several loaders
+//!   that believe they own a partition one wins;
+//! - it reads `_zenfloe_suppressed` in a later statement than that, so that an erasure that was committed before is
+//!   seen, and one that comes after waits for the lock and cleans what the flush wrote;
+//! - of the states of a row the newest [`RowVersion`](zenfloe_record::RowVersion) stays, in whatever order they arrive;
+//! - tables are made and widened, never narrowed or dropped; a column that a row's schema lacks is left untouched.
+//!
+//! [`contract`] proves it for each destination. What this crate does not know: where rows come from, and any database.
+
+pub mod contract;
+mod decode;
+mod error;
+mod faults;
+mod flush;
+mod shape;
+mod text;
+
+pub use decode::{DecodeError, Value};
+pub use error::{Class, LoadError, RefusedRow};
+pub use faults::Faults;
+pub use flush::{
+    BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef,
+};
+pub use shape::{ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, legal_name};
+pub use text::{Cleaned, json_without_nul, text_without_nul};
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use zenfloe_record::{Partition, Positions};
+
+/// A database that takes rows together with the positions that they cover.
+///
+/// Every method may be called again after an error of class [`Class::Retry`], on the same value: a destination that
+/// lost its session opens a new one.
+#[async_trait]
+pub trait Destination: Send + Sync + 'static {
+    /// Connects, and makes the ledger if it is missing.
+    ///
+    /// On `Ok` the destination answers and grants what loading needs. Nothing else calls for it: the other methods
+    /// do the same at their first use.
+    async fn open(&self) -> Result<(), LoadError>;
+
+    /// Makes the table of `shape` under the target's name, or widens it by the columns that it lacks.
+    ///
+    /// On `Ok` every column of the shape exists. Never narrows, renames or drops; a column that exists with another
+    /// type is [`LoadError::Schema`]. On an error a part of the columns may have been added. Several loaders may call
+    /// it at once.
+    async fn prepare(&self, target: &Target, shape: &TableShape) -> Result<(), LoadError>;
+
+    /// Returns the next offset to load for each of the partitions: the authority at every assignment.
+    ///
+    /// Partitions that the ledger has not seen are entered with 0, in one statement for all. A stored topic id that
+    /// differs from the given one is [`LoadError::TopicRecreated`].
+    async fn positions(
+        &self,
+        target: &Target,
+        topic: &TopicRef,
+        partitions: &[Partition],
+    ) -> Result<Positions, LoadError>;
+
+    /// Loads rows and fences and moves the positions, in one transaction.
+    ///
+    /// On `Ok` all of it is durable; a flush that had been committed before (a lost reply) is recognised by its
+    /// batch id and answers [`Loaded::repeated`]. On [`Class::Retry`] it is committed or not, and the same flush may be
+    /// offered again. On [`Class::Moved`] nothing of it is committed and another loader has been here: drop it, read the
+    /// positions, seek. On [`Class::Reject`] nothing is committed: offer it again without the rows named.
+    ///
+    /// Contract: [`Destination::prepare`] has returned `Ok` for every shape of the flush.
+    async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError>;
+
+    /// Takes rows or columns away for ever, from what is loaded and from every later flush; returns the rows changed.
+    ///
+    /// Commits the entries of `_zenfloe_suppressed` first, then cleans the table in a transaction that updates all of
+    /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
+    async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
+}

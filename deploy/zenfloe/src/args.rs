@@ -1,0 +1,201 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Moves Zendesk data into a warehouse, personal data made safe on the way.
+///
+/// Try `zenfloe demo` first: it needs nothing. Then `zenfloe init` writes a configuration,
+/// `zenfloe keys new` makes the keys, `zenfloe check` says what is missing, `zenfloe run` runs.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 credentials refused, \
+    5 a topic was recreated or truncated, 6 unknown key version, 7 the destination refuses, \
+    8 replaced by a newer process, 9 a comparison or check found a difference. \
+    Logs go to standard error; ZENFLOE_LOG=debug shows more.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows a simulated Zendesk account flowing into a database that can be queried
+    Demo(Demo),
+    /// Runs the stages of a configuration until stopped
+    Run(Run),
+    /// Checks a configuration, the credentials and every part it names, without running
+    Check(WithConfig),
+    /// Writes a commented configuration to begin with
+    Init(Init),
+    /// Transforms records again that are in Kafka (or the file log) already
+    Replay(Replay),
+    /// Lists, shows and retries what could not be transformed or loaded
+    #[command(subcommand)]
+    Dead(Dead),
+    /// Makes key files
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Shows every collection, table and column, and what happens to its values
+    Catalog(Catalog),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct WithConfig {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "zenfloe.toml")]
+    pub config: PathBuf,
+}
+
+/// `zenfloe demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where everything is kept; a second run goes on there and loads only what changed
+    #[arg(long, value_name = "DIR", default_value = "zenfloe-demo")]
+    pub dir: PathBuf,
+    /// Tickets of the simulated account
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    pub tickets: u32,
+    /// Makes another account; the same seed makes the same one
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// A stage of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StageName {
+    /// Zendesk to raw topics
+    Extract,
+    /// Raw topics to clean topics
+    Transform,
+    /// Clean topics to destinations
+    Load,
+}
+
+/// `zenfloe run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub config: WithConfig,
+    /// Only this stage (may be given again); all three by default
+    #[arg(long = "stage", value_name = "STAGE")]
+    pub stages: Vec<StageName>,
+    /// Ends once everything that is there has been moved
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `zenfloe init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it; an existing file is never replaced
+    #[arg(long, value_name = "FILE", default_value = "zenfloe.toml")]
+    pub config: PathBuf,
+}
+
+/// `zenfloe replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    #[command(flatten)]
+    pub config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub source: Option<String>,
+    /// Only this collection (may be given again); all by default
+    #[arg(long = "collection", value_name = "C")]
+    pub collections: Vec<String>,
+    #[command(flatten)]
+    pub from: ReplayFrom,
+    /// Says what would be replayed, and ends
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Where a replay begins.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ReplayFrom {
+    /// From the first record that is still kept
+    #[arg(long)]
+    pub all: bool,
+    /// From this offset of every partition
+    #[arg(long, value_name = "N")]
+    pub from_offset: Option<i64>,
+    /// From the first record extracted at this time, as in 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "T")]
+    pub from_time: Option<String>,
+}
+
+/// `zenfloe dead`.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// Counts letters by stage, reason and topic, and lists them
+    List(DeadWhich),
+    /// Shows one letter: its reason and origin, never a personal value
+    Show {
+        #[command(flatten)]
+        which: DeadWhich,
+        /// The offset in the dead topic
+        offset: i64,
+    },
+    /// Transforms letters of the transformer again under the current configuration
+    Retry(DeadWhich),
+}
+
+/// Whose letters.
+#[derive(Debug, Args)]
+pub struct DeadWhich {
+    #[command(flatten)]
+    pub config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub source: Option<String>,
+}
+
+/// `zenfloe keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Makes a seal key file and a token key file; existing files are never replaced
+    New {
+        /// Where to write the seal key file (extractor and transformer need it)
+        #[arg(long, value_name = "FILE", default_value = "seal.key")]
+        seal: PathBuf,
+        /// Where to write the token key file (the transformer alone needs it)
+        #[arg(long, value_name = "FILE", default_value = "token.key")]
+        token: PathBuf,
+    },
+}
+
+/// `zenfloe catalog`.
+#[derive(Debug, Args)]
+pub struct Catalog {
+    /// Only this table
+    #[arg(long, value_name = "T")]
+    pub table: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_replay_needs_one_beginning() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("zenfloe replay --all"));
+        assert!(parse("zenfloe replay --from-offset 7 --collection tickets"));
+        assert!(!parse("zenfloe replay"));
+        assert!(!parse("zenfloe replay --all --from-offset 7"));
+    }
+}

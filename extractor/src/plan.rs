@@ -1,0 +1,171 @@
+//! What follows from catalog and configuration: topics, order, buckets.
+
+use std::sync::Arc;
+
+use zenfloe_catalog::{Bucket, Catalog, Collection, Paging};
+use zenfloe_log::{Cleanup, TopicSpec};
+use zenfloe_pacing::{ACCOUNT, Plan};
+use zenfloe_record::{Partition, SourceName, Topic};
+
+use crate::{Config, StageError};
+
+/// The collections that a source reads, in the catalog's order.
+pub fn selected<'c>(catalog: &'c Catalog, config: &Config) -> Result<Vec<&'c Collection>, StageError> {
+    let choice = &config.collections;
+    let named = choice
+        .only
+        .iter()
+        .chain(&choice.on)
+        .chain(&choice.off)
+        .chain(config.intervals.keys());
+    for name in named.chain(config.since.keys()).chain(&config.accept_shrunk) {
+        if catalog.collection(name).is_none() {
+            return Err(StageError::NoSuchCollection { name: name.clone() });
+        }
+    }
+    let is_chosen = |collection: &&Collection| {
+        let name = &collection.name;
+        let base = if choice.only.is_empty() {
+            collection.tier == 1
+        } else {
+            choice.only.contains(name)
+        };
+        (base || choice.on.contains(name)) && !choice.off.contains(name)
+    };
+    Ok(catalog.collections().iter().filter(is_chosen).collect())
+}
+
+/// The topics that the extractor of a source needs: raw ones, the dead and the state topic.
+pub fn topics(source: &SourceName, collections: &[&Collection], config: &Config) -> Vec<TopicSpec> {
+    let spec = |name: Arc<str>, partitions, cleanup| TopicSpec {
+        name,
+        partitions,
+        cleanup,
+        max_message_bytes: usize::try_from(config.max_message.as_u64()).unwrap_or(usize::MAX),
+    };
+    let kept = Cleanup::Delete(config.raw_retention);
+    let mut topics: Vec<_> = collections
+        .iter()
+        .map(|collection| {
+            spec(
+                Topic::raw(source, &collection.name),
+                partitions(collection, config),
+                kept,
+            )
+        })
+        .collect();
+    topics.push(spec(Topic::state(source), 1, Cleanup::Compact));
+    topics
+}
+
+/// Lists that are ordered by their own key are small and have one partition.
+fn partitions(collection: &Collection, config: &Config) -> Partition {
+    let is_small = collection.endpoint.paging == Paging::List
+        && collection.record.key == std::slice::from_ref(&collection.record.partition_key);
+    if is_small { 1 } else { config.partitions }
+}
+
+/// The budget's buckets that a request of this collection counts against; the names end Zendesk's own headers.
+pub(crate) fn buckets(collection: &Collection) -> &'static [&'static str] {
+    match collection.endpoint.bucket {
+        Bucket::Account => &[ACCOUNT],
+        Bucket::IncrementalExports => &["incremental-exports", ACCOUNT],
+        Bucket::IncrementalExportsCursor => &["incremental-exports-cursor", ACCOUNT],
+    }
+}
+
+/// The order of the collections.
+pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
+    let first: Vec<String> = collections
+        .iter()
+        .filter(|collection| rank(collection) < RANK_OF_LISTS)
+        .map(|collection| collection.name.clone())
+        .collect();
+    collections
+        .iter()
+        .map(|collection| Plan {
+            name: collection.name.clone(),
+            lane: buckets(collection)[0].to_owned(),
+            rank: rank(collection),
+            after: if rank(collection) > RANK_OF_LISTS {
+                first.clone()
+            } else {
+                Vec::new()
+            },
+            interval: config.interval_of(&collection.name),
+            is_pollable: collection.endpoint.paging != Paging::List,
+        })
+        .collect()
+}
+
+const RANK_OF_LISTS: u32 = 3;
+
+/// Definitions of custom fields first, then people, lists, and what people wrote.
+fn rank(collection: &Collection) -> u32 {
+    match collection.name.as_str() {
+        name if name.ends_with("_fields") => 0,
+        "users" => 1,
+        "organizations" => 2,
+        _ if collection.endpoint.paging == Paging::List => RANK_OF_LISTS,
+        "tickets" => 4,
+        _ => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(config: &Config) -> Vec<String> {
+        let collections = selected(Catalog::builtin(), config).expect("known names");
+        collections
+            .into_iter()
+            .map(|collection| collection.name.clone())
+            .collect()
+    }
+
+    #[test]
+    fn collections_are_chosen_by_name() {
+        let mut config = Config::default();
+        assert!(names(&config).contains(&"tickets".to_owned()));
+        config.collections.off.insert("tickets".into());
+        assert!(!names(&config).contains(&"tickets".to_owned()));
+        config.collections.only.insert("groups".into());
+        config.collections.on.insert("users".into());
+        assert_eq!(names(&config), ["groups", "users"]);
+        config.collections.off.insert("grups".into());
+        let error = selected(Catalog::builtin(), &config).expect_err("a misspelt name");
+        assert!(error.to_string().contains("`grups`"), "{error}");
+    }
+
+    #[test]
+    fn fields_and_people_come_before_tickets() {
+        let config = Config::default();
+        let collections = selected(Catalog::builtin(), &config).expect("known names");
+        let plans = plans(&collections, &config);
+        let tickets = plans.iter().find(|plan| plan.name == "tickets").expect("tier 1");
+        for name in ["users", "organizations", "ticket_fields", "organization_fields"] {
+            assert!(tickets.after.contains(&name.to_owned()), "{name}");
+            let plan = plans.iter().find(|plan| plan.name == name).expect("tier 1");
+            assert!(plan.rank < tickets.rank && plan.after.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn small_lists_have_one_partition() {
+        let source = SourceName::new("acme").expect("a legal name");
+        let config = Config::default();
+        let collections = selected(Catalog::builtin(), &config).expect("known names");
+        let topics = topics(&source, &collections, &config);
+        let count = |name: &str| {
+            topics
+                .iter()
+                .find(|topic| &*topic.name == name)
+                .map(|topic| topic.partitions)
+        };
+        assert_eq!(count("acme.raw.tickets"), Some(12));
+        assert_eq!(count("acme.raw.users"), Some(12));
+        assert_eq!(count("acme.raw.groups"), Some(1));
+        assert_eq!(count("acme.state"), Some(1));
+    }
+}

@@ -1,0 +1,98 @@
+//! The records of the state topic: cursors, lists, the rate budget.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use zenfloe_log::{Append, Log};
+use zenfloe_pacing::Snapshot;
+use zenfloe_record::{Cursor, Headers, TopicPartition};
+
+use crate::StageError;
+use crate::ledger::Ledger;
+
+/// The key of the rate budget; no collection's name holds a slash.
+const PACING: &str = "/pacing";
+
+/// What an earlier process of this source left.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) cursors: HashMap<String, Cursor>,
+    pub(crate) ledgers: HashMap<String, Ledger>,
+    pub(crate) pacing: Option<Snapshot>,
+}
+
+/// Reads the state topic to its end.
+pub(crate) async fn read(log: &dyn Log, at: &TopicPartition) -> Result<State, StageError> {
+    let bounds = log.bounds(at).await?;
+    let (records, _) = log.scan(at, bounds.start).await?;
+    let mut newest: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+    for record in records {
+        match record.value {
+            Some(value) => newest.insert(record.key, value),
+            None => newest.remove(&record.key),
+        };
+    }
+    let mut state = State::default();
+    let mut lists: HashMap<String, Vec<(String, Bytes)>> = HashMap::new();
+    for (key, value) in &newest {
+        let unreadable = || StageError::State {
+            topic: at.topic.to_string(),
+            key: String::from_utf8_lossy(key).into_owned(),
+        };
+        let name = std::str::from_utf8(key).map_err(|_| unreadable())?;
+        match name.split_once('/') {
+            None => {
+                let cursor = Cursor::decode(value).map_err(|_| unreadable())?;
+                state.cursors.insert(name.to_owned(), cursor);
+            }
+            Some(("", _)) if name == PACING => {
+                state.pacing = Some(serde_json::from_slice(value).map_err(|_| unreadable())?);
+            }
+            Some(("", _)) => {}
+            Some((collection, rest)) => {
+                lists
+                    .entry(collection.to_owned())
+                    .or_default()
+                    .push((rest.to_owned(), value.clone()));
+            }
+        }
+    }
+    for (collection, records) in lists {
+        let records = records.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        let ledger = Ledger::load(records).ok_or_else(|| StageError::State {
+            topic: at.topic.to_string(),
+            key: format!("{collection}/…"),
+        })?;
+        state.ledgers.insert(collection, ledger);
+    }
+    Ok(state)
+}
+
+/// The record of a collection's cursor.
+pub(crate) fn cursor_record(at: &TopicPartition, collection: &str, cursor: &Cursor) -> Append {
+    record(at, collection, Some(cursor.encode()))
+}
+
+/// A record of a collection's list.
+pub(crate) fn ledger_record(at: &TopicPartition, collection: &str, name: &str, value: Option<Vec<u8>>) -> Append {
+    record(at, &format!("{collection}/{name}"), value)
+}
+
+/// The record of the rate budget.
+pub(crate) fn pacing_record(at: &TopicPartition, snapshot: &Snapshot) -> Append {
+    record(
+        at,
+        PACING,
+        Some(serde_json::to_vec(snapshot).expect("numbers under names serialise")),
+    )
+}
+
+fn record(at: &TopicPartition, key: &str, value: Option<Vec<u8>>) -> Append {
+    Append {
+        at: at.clone(),
+        timestamp: None,
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        value: value.map(Bytes::from),
+        headers: Headers::new(),
+    }
+}

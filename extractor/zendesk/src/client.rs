@@ -1,0 +1,493 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::{StatusCode, Url};
+use serde::Deserialize;
+use zenfloe_catalog::{Collection, Paging};
+use zenfloe_pacing::Reading;
+use zenfloe_record::Micros;
+
+use crate::auth::Credentials;
+use crate::envelope::Envelope;
+use crate::refusal::{self, Said};
+use crate::size::PageSize;
+use crate::step::Exchange;
+use crate::{Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, Source, SourceError};
+
+/// A Zendesk account's API.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    credentials: Credentials,
+    max_response: usize,
+    clock: Clock,
+    habits: Mutex<HashMap<String, Habit>>,
+}
+
+/// What earlier pages of a collection taught.
+#[derive(Clone, Copy)]
+struct Habit {
+    size: PageSize,
+    /// The size of the last answer, so that the next one's memory is asked for once.
+    body: usize,
+}
+
+/// An answer whose body has been read.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    readings: Vec<Reading>,
+    body: Bytes,
+}
+
+/// A body that was not read to its end.
+enum Unread {
+    TooSlow,
+    TooLarge,
+    Lost(reqwest::Error),
+}
+
+/// Establishing a connection takes no longer, or never succeeds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far before the last good row reading starts again when a cursor is refused.
+const RESTART_OVERLAP: i64 = 60;
+
+impl Client {
+    /// Makes a client; reads the secrets but makes no request.
+    pub fn new(config: &Config, clock: Clock) -> Result<Self, ConfigError> {
+        let base = config.base()?;
+        // A second provider in one process is refused, which is fine: the first one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("zenfloe/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(config.timeout)
+            .gzip(true);
+        if is_loopback(&base) {
+            http = http.no_proxy();
+        }
+        Ok(Self {
+            http: http.build().map_err(ConfigError::Http)?,
+            credentials: Credentials::new(&config.auth)?,
+            max_response: usize::try_from(config.max_response.as_u64()).unwrap_or(usize::MAX),
+            base,
+            clock,
+            habits: Mutex::default(),
+        })
+    }
+
+    fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    fn habit(&self, collection: &Collection) -> Habit {
+        let habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = Habit {
+            size: PageSize::new(collection.endpoint.page_size),
+            body: 16 << 10,
+        };
+        habits.get(&collection.name).copied().unwrap_or(first)
+    }
+
+    fn learn(&self, collection: &Collection, change: impl FnOnce(&mut Habit)) {
+        let mut habit = self.habit(collection);
+        change(&mut habit);
+        let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+        habits.insert(collection.name.clone(), habit);
+    }
+
+    /// The page was too much: asks for half of it next time.
+    fn too_heavy(&self, collection: &Collection, asked: u32, what: String) -> Fault {
+        let mut next = asked;
+        self.learn(collection, |habit| next = habit.size.halve());
+        Fault::TooHeavy { what, asked, next }
+    }
+
+    /// Sends one request and reads its answer, of any status but 401 and redirects.
+    async fn get(&self, url: Url, subject: &str, expected: usize) -> Result<Answer, Failure> {
+        let signature = self.credentials.sign(&self.http, &self.base, self.clock.now()).await?;
+        let request = self.http.get(url).header(ACCEPT, "application/json");
+        let request = request.header(AUTHORIZATION, signature.header.clone());
+        let answer = request.send().await.map_err(unread)?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let readings = readings(&headers);
+        let failed = |fault: Fault| Failure {
+            status: Some(status.as_u16()),
+            readings: readings.clone(),
+            fault: fault.into(),
+        };
+        if status.is_redirection() {
+            return Err(failed(self.redirected(status, &headers)));
+        }
+        let body = self.body(answer, expected).await;
+        let body = body.map_err(|unread| Failure {
+            status: Some(status.as_u16()),
+            readings: readings.clone(),
+            fault: FaultOrUnread::Unread(unread),
+        })?;
+        if status == StatusCode::UNAUTHORIZED {
+            if self.credentials.refused(&signature).await {
+                return Err(failed(Fault::TokenRefused));
+            }
+            tracing::debug!(subject, "credentials refused");
+            return Err(failed(Fault::Unauthorized {
+                said: Said::read(&body).text(),
+            }));
+        }
+        self.credentials.accepted(&signature).await;
+        Ok(Answer {
+            status,
+            headers,
+            readings,
+            body,
+        })
+    }
+
+    fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Fault {
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let target = location.and_then(|location| self.base.join(location).ok());
+        match target {
+            Some(target) if target.host_str() != self.base.host_str() => Fault::ForeignRedirect {
+                host: target.host_str().unwrap_or_default().to_owned(),
+            },
+            _ => Fault::Refused {
+                status: status.as_u16(),
+                said: "a redirect, which is not followed".into(),
+            },
+        }
+    }
+
+    async fn body(&self, mut answer: reqwest::Response, expected: usize) -> Result<Bytes, Unread> {
+        let mut body = BytesMut::with_capacity(expected + expected / 8);
+        while let Some(chunk) = answer.chunk().await.map_err(unread)? {
+            if body.len() + chunk.len() > self.max_response {
+                return Err(Unread::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    /// The address of the page of `size` records after a place.
+    fn page_url(&self, collection: &Collection, after: &Place, size: u32) -> Url {
+        let endpoint = &collection.endpoint;
+        let mut url = self.url(&endpoint.path);
+        {
+            let mut query = url.query_pairs_mut();
+            match after {
+                Place::Cursor { cursor, .. } => query.append_pair("cursor", cursor),
+                Place::Time { start_time, .. } => query.append_pair("start_time", &start_time.to_string()),
+                Place::List { after, .. } => query.append_pair("page[after]", after),
+                Place::Start { .. } if endpoint.paging == Paging::List => &mut query,
+                Place::Start { since, .. } => query.append_pair("start_time", &since.to_string()),
+            };
+            let size_name = if endpoint.paging == Paging::List {
+                "page[size]"
+            } else {
+                "per_page"
+            };
+            query.append_pair(size_name, &size.to_string());
+            query.extend_pairs(&endpoint.params);
+            if !endpoint.include.is_empty() {
+                query.append_pair("include", &endpoint.include.join(","));
+            }
+        }
+        url
+    }
+
+    async fn fetch(&self, collection: &Collection, after: &Place) -> Result<Page, Failure> {
+        let habit = self.habit(collection);
+        let asked = habit.size.current();
+        let url = self.page_url(collection, after, asked);
+        let request = path_and_query(&url);
+        let answer = match self.get(url, &collection.name, habit.body).await {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.weigh(collection, asked, failure)),
+        };
+        let date = date(&answer.headers, &self.clock);
+        let failed = |answer: &Answer, fault: Fault| Failure {
+            status: Some(answer.status.as_u16()),
+            readings: answer.readings.clone(),
+            fault: fault.into(),
+        };
+        if answer.status == StatusCode::GATEWAY_TIMEOUT {
+            let fault = self.too_heavy(collection, asked, "took Zendesk too long (504)".into());
+            return Err(failed(&answer, fault));
+        }
+        if answer.status != StatusCode::OK {
+            if let Some(page) = restart(after, &answer, date, &request) {
+                return Ok(page);
+            }
+            let fault = refusal::fault(answer.status, &answer.headers, &answer.body, self.host());
+            return Err(failed(&answer, fault));
+        }
+        let exchange = Exchange {
+            collection,
+            after,
+            was_largest: habit.size.is_largest(),
+            date: date.div_euclid(1_000_000),
+        };
+        let envelope = Envelope::read(collection, &answer.body);
+        let step = envelope
+            .map_err(|what| Fault::Broken { what })
+            .and_then(|envelope| exchange.step(&envelope, envelope.records(collection, &answer.body)))
+            .map_err(|fault| failed(&answer, fault))?;
+        let was_cut = matches!(step.note, Some(Note::SecondWasCut { .. }));
+        self.learn(collection, |habit| {
+            habit.body = answer.body.len();
+            if was_cut {
+                habit.size.raise()
+            } else {
+                habit.size.went_well()
+            }
+        });
+        Ok(Page {
+            records: step.records,
+            next: step.next,
+            is_caught_up: step.is_caught_up,
+            date,
+            reached: step.reached.map(|second| second.saturating_mul(1_000_000)),
+            repeats: step.repeats,
+            readings: answer.readings,
+            bytes: answer.body.len() as u64,
+            request,
+            notes: step.note.into_iter().collect(),
+        })
+    }
+
+    /// Turns a body that was too slow or too large into a request for a smaller page.
+    fn weigh(&self, collection: &Collection, asked: u32, failure: Failure) -> Failure {
+        let fault = match failure.fault {
+            FaultOrUnread::Unread(Unread::TooSlow) => self
+                .too_heavy(collection, asked, "took longer than the time limit".into())
+                .into(),
+            FaultOrUnread::Unread(Unread::TooLarge) => {
+                let limit = bytesize::ByteSize::b(self.max_response as u64);
+                self.too_heavy(collection, asked, format!("is larger than {limit}"))
+                    .into()
+            }
+            other => other,
+        };
+        Failure { fault, ..failure }
+    }
+}
+
+#[async_trait]
+impl Source for Client {
+    async fn page(&self, collection: &Collection, after: &Place) -> Result<Page, SourceError> {
+        self.fetch(collection, after)
+            .await
+            .map_err(|failure| failure.about(&collection.name))
+    }
+
+    async fn probe(&self, collection: &Collection) -> Result<(), SourceError> {
+        let url = self.page_url(collection, &Place::start(), 1);
+        let answer = self
+            .get(url, &collection.name, 0)
+            .await
+            .map_err(|failure| failure.about(&collection.name))?;
+        let fault = if answer.status == StatusCode::OK {
+            Envelope::read(collection, &answer.body)
+                .err()
+                .map(|what| Fault::Broken { what })
+        } else {
+            Some(refusal::fault(
+                answer.status,
+                &answer.headers,
+                &answer.body,
+                self.host(),
+            ))
+        };
+        fault.map_or(Ok(()), |fault| {
+            let failure = Failure {
+                status: Some(answer.status.as_u16()),
+                readings: answer.readings,
+                fault: fault.into(),
+            };
+            Err(failure.about(&collection.name))
+        })
+    }
+
+    async fn identity(&self) -> Result<Identity, SourceError> {
+        const SUBJECT: &str = "credentials";
+        let answer = self
+            .get(self.url("/api/v2/users/me"), SUBJECT, 0)
+            .await
+            .map_err(|failure| failure.about(SUBJECT))?;
+        let failed = |fault: Fault| Failure {
+            status: Some(answer.status.as_u16()),
+            readings: vec![],
+            fault: fault.into(),
+        };
+        if answer.status != StatusCode::OK {
+            let fault = refusal::fault(answer.status, &answer.headers, &answer.body, self.host());
+            return Err(failed(fault).about(SUBJECT));
+        }
+        // The answer is 200 for anyone: an anonymous user has no id.
+        let me: Result<Me, _> = serde_json::from_slice(&answer.body);
+        match me {
+            Ok(Me {
+                user: Some(User {
+                    id: Some(user_id),
+                    role,
+                }),
+            }) => Ok(Identity {
+                user_id,
+                role: role.unwrap_or_default(),
+            }),
+            Ok(_) => Err(failed(Fault::Unauthorized {
+                said: "Zendesk sees an anonymous user".into(),
+            })
+            .about(SUBJECT)),
+            Err(_) => Err(failed(Fault::Broken {
+                what: "it has no `user`".into(),
+            })
+            .about(SUBJECT)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Me {
+    user: Option<User>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: Option<i64>,
+    role: Option<String>,
+}
+
+/// A request that failed, before it is known what it was for.
+struct Failure {
+    status: Option<u16>,
+    readings: Vec<Reading>,
+    fault: FaultOrUnread,
+}
+
+enum FaultOrUnread {
+    Fault(Fault),
+    Unread(Unread),
+}
+
+impl From<Fault> for FaultOrUnread {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self {
+            status: None,
+            readings: Vec::new(),
+            fault: fault.into(),
+        }
+    }
+}
+
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Self {
+        Self {
+            status: None,
+            readings: Vec::new(),
+            fault: FaultOrUnread::Unread(unread),
+        }
+    }
+}
+
+impl Failure {
+    fn about(self, subject: &str) -> SourceError {
+        let fault = match self.fault {
+            FaultOrUnread::Fault(fault) => fault,
+            FaultOrUnread::Unread(Unread::Lost(error)) => Fault::Transport(error),
+            FaultOrUnread::Unread(Unread::TooSlow) => Fault::Unavailable {
+                status: 504,
+                after: None,
+            },
+            FaultOrUnread::Unread(Unread::TooLarge) => Fault::Broken {
+                what: "it is larger than allowed".into(),
+            },
+        };
+        SourceError {
+            subject: subject.to_owned(),
+            status: self.status,
+            readings: self.readings,
+            fault,
+        }
+    }
+}
+
+fn unread(error: reqwest::Error) -> Unread {
+    // A connection that cannot be made in time is no sign of a heavy page.
+    if error.is_timeout() && !error.is_connect() {
+        Unread::TooSlow
+    } else {
+        Unread::Lost(error.without_url())
+    }
+}
+
+/// An answer that refuses the cursor leads back to the last good time.
+fn restart(after: &Place, answer: &Answer, date: Micros, request: &str) -> Option<Page> {
+    let is_refusal = matches!(answer.status.as_u16(), 400 | 404 | 410 | 422);
+    if !is_refusal || !Said::read(&answer.body).is_refused_cursor() {
+        return None;
+    }
+    let since = match after {
+        Place::Cursor { time, .. } => Some(time.map_or(0, |time| (time - RESTART_OVERLAP).max(0))),
+        Place::List { .. } => None,
+        Place::Start { .. } | Place::Time { .. } => return None,
+    };
+    Some(Page {
+        records: Vec::new(),
+        next: Place::since(since.unwrap_or(0)),
+        is_caught_up: false,
+        date,
+        reached: None,
+        repeats: 0,
+        readings: answer.readings.clone(),
+        bytes: answer.body.len() as u64,
+        request: request.to_owned(),
+        notes: vec![Note::CursorRefused { since }],
+    })
+}
+
+fn readings(headers: &HeaderMap) -> Vec<Reading> {
+    Reading::from_headers(
+        headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
+    )
+}
+
+/// The server's clock, or ours where it does not say.
+fn date(headers: &HeaderMap, clock: &Clock) -> Micros {
+    let since = refusal::date(headers).and_then(|at: SystemTime| at.duration_since(UNIX_EPOCH).ok());
+    Micros::try_from(since.unwrap_or_else(|| clock.now()).as_micros()).unwrap_or(Micros::MAX)
+}
+
+fn path_and_query(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,438 @@
+//! Which records of an answer are new, and where the next request begins: the rules of Zendesk's pagings.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use zenfloe_catalog::{Collection, Paging, TimeUnit};
+
+use crate::envelope::{Envelope, text_at};
+use crate::{Fault, Note, Place, RawRecord};
+
+/// Rows younger than this may still be joined by others of the same second.
+const SETTLED_AFTER: i64 = 61;
+/// Exports that leave the last minute out themselves; of all others we hold it back.
+const HIDES_LAST_MINUTE: &str = "/api/v2/incremental/ticket";
+
+/// What was asked and answered.
+pub(crate) struct Exchange<'e> {
+    pub(crate) collection: &'e Collection,
+    pub(crate) after: &'e Place,
+    /// The page was asked for in the largest size.
+    pub(crate) was_largest: bool,
+    /// When the server answered, whole seconds since 1970.
+    pub(crate) date: i64,
+}
+
+/// What follows from an answer.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) records: Vec<RawRecord>,
+    pub(crate) next: Place,
+    pub(crate) is_caught_up: bool,
+    /// Everything up to this second has been delivered.
+    pub(crate) reached: Option<i64>,
+    pub(crate) repeats: u32,
+    pub(crate) note: Option<Note>,
+}
+
+impl Exchange<'_> {
+    /// Sorts the records of an answer.
+    pub(crate) fn step(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
+        match self.collection.endpoint.paging {
+            Paging::IncrementalCursor => self.cursor(envelope, records),
+            Paging::IncrementalTime => self.time(envelope, records),
+            Paging::List => self.list(envelope, records),
+        }
+    }
+
+    /// The youngest second whose rows are complete.
+    fn settled(&self) -> i64 {
+        let hides = self.collection.endpoint.path.starts_with(HIDES_LAST_MINUTE);
+        if hides { i64::MAX } else { self.date - SETTLED_AFTER }
+    }
+
+    fn cursor(&self, envelope: &Envelope, mut records: Vec<RawRecord>) -> Result<Step, Fault> {
+        let is_last = envelope
+            .end_of_stream
+            .ok_or_else(|| broken("it has no `end_of_stream`"))?;
+        let last = records.last().and_then(|record| self.time_of(record));
+        let all = records.len();
+        if let Some(to) = self.after.delivered_to() {
+            records.retain(|record| self.time_of(record).is_none_or(|time| time > to));
+        }
+        let repeats = (all - records.len()) as u32;
+        let settled = self.settled();
+        if is_last && last.is_some_and(|last| last > settled) {
+            records.retain(|record| self.time_of(record).is_none_or(|time| time <= settled));
+            let to = settled.max(self.after.delivered_to().unwrap_or(settled));
+            let next = self.after.delivered(to);
+            return Ok(Step {
+                records,
+                next,
+                is_caught_up: true,
+                reached: Some(settled),
+                repeats,
+                note: None,
+            });
+        }
+        let next = match (&envelope.after_cursor, self.after) {
+            (Some(cursor), Place::Cursor { cursor: held, .. }) if !is_last && cursor == held => {
+                return Err(broken("its cursor leads to the same page again"));
+            }
+            (Some(cursor), after) => {
+                let held = if let Place::Cursor { time, .. } = after {
+                    *time
+                } else {
+                    None
+                };
+                Place::Cursor {
+                    cursor: cursor.clone(),
+                    time: last.or(held),
+                    delivered_to: None,
+                }
+            }
+            (None, after) if is_last && all == 0 => after.clone(),
+            (None, _) => return Err(broken("it has no `after_cursor`")),
+        };
+        let reached = if is_last { Some(settled.min(self.date)) } else { last };
+        Ok(Step {
+            records,
+            next,
+            is_caught_up: is_last,
+            reached,
+            repeats,
+            note: None,
+        })
+    }
+
+    fn time(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
+        let is_last = envelope
+            .end_of_stream
+            .ok_or_else(|| broken("it has no `end_of_stream`"))?;
+        let (start, seen) = match self.after {
+            Place::Time { start_time, seen } => (*start_time, seen.iter().map(String::as_str).collect()),
+            Place::Start { since, .. } => (*since, HashSet::new()),
+            Place::Cursor { .. } | Place::List { .. } => return Err(broken("the kept place is of another kind")),
+        };
+        let settled = self.settled();
+        let all = records.len();
+        let timed: Vec<_> = records
+            .into_iter()
+            .map(|record| (self.time_of(&record), record))
+            .collect();
+        let (kept, held_back): (Vec<_>, Vec<_>) = timed
+            .into_iter()
+            .partition(|(time, _)| time.is_none_or(|time| time <= settled));
+        let youngest = kept.iter().filter_map(|(time, _)| *time).max();
+        let end = match (held_back.is_empty(), envelope.end_time) {
+            (true, Some(end)) => end,
+            _ => youngest.unwrap_or(start),
+        };
+        let end = end.max(start);
+        let mut next_seen: HashSet<String> = kept
+            .iter()
+            .filter(|(time, _)| *time == Some(end))
+            .map(|(_, record)| String::from_utf8_lossy(&record.key).into_owned())
+            .collect();
+        if end == start {
+            next_seen.extend(seen.iter().map(|key| (*key).to_owned()));
+        }
+        let new: Vec<_> = kept
+            .into_iter()
+            .filter(|(time, record)| {
+                *time != Some(start) || !std::str::from_utf8(&record.key).is_ok_and(|key| seen.contains(key))
+            })
+            .map(|(_, record)| record)
+            .collect();
+        let repeats = (all - held_back.len() - new.len()) as u32;
+        let is_caught_up = is_last || !held_back.is_empty();
+        let mut seen: Vec<_> = next_seen.into_iter().collect();
+        seen.sort();
+        let mut next = Place::Time { start_time: end, seen };
+        let mut note = None;
+        if !is_caught_up && end == start {
+            // CATALOG: stall guard. The second is larger than the page and the server cut it.
+            if self.was_largest {
+                note = Some(Note::PossibleGap { second: start });
+                next = Place::Time {
+                    start_time: start + 1,
+                    seen: Vec::new(),
+                };
+            } else {
+                note = Some(Note::SecondWasCut { second: start });
+            }
+        }
+        let reached = if is_caught_up {
+            Some(settled.min(self.date))
+        } else {
+            youngest
+        };
+        Ok(Step {
+            records: new,
+            next,
+            is_caught_up,
+            reached,
+            repeats,
+            note,
+        })
+    }
+
+    fn list(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
+        // `links.next` and the cursor are there on the last page too: `has_more` alone decides.
+        let has_more = match envelope.has_more {
+            Some(has_more) => has_more,
+            None if envelope.has_next_page => return Err(broken("it is paged by offset")),
+            None => false,
+        };
+        let next = match (&envelope.after_cursor, self.after) {
+            _ if !has_more => Place::start(),
+            (None, _) => return Err(broken("it has no `after_cursor`")),
+            (Some(cursor), Place::List { after, .. }) if cursor == after => {
+                return Err(broken("its cursor leads to the same page again"));
+            }
+            (Some(cursor), place) => Place::List {
+                after: cursor.clone(),
+                page: place.list_page() + 1,
+            },
+        };
+        let reached = (!has_more).then_some(self.date);
+        Ok(Step {
+            records,
+            next,
+            is_caught_up: !has_more,
+            reached,
+            repeats: 0,
+            note: None,
+        })
+    }
+
+    /// The whole second of a record's version.
+    fn time_of(&self, record: &RawRecord) -> Option<i64> {
+        let version = &self.collection.record.version;
+        let path = version.path.as_ref().or(version.fallback.as_ref())?;
+        let text = text_at(&record.json, path)?;
+        match version.unit {
+            TimeUnit::EpochSeconds => text.parse().ok(),
+            TimeUnit::Iso8601 => text.parse::<Timestamp>().ok().map(Timestamp::as_second),
+        }
+    }
+}
+
+fn broken(what: &str) -> Fault {
+    Fault::Broken { what: what.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use zenfloe_catalog::Catalog;
+
+    const NOW: i64 = 1_791_532_660;
+
+    fn answer(name: &str, after: &Place, was_largest: bool, body: &str) -> Result<Step, Fault> {
+        let collection = Catalog::builtin()
+            .collection(name)
+            .expect("a collection of this release");
+        let body = Bytes::from(body.to_owned());
+        let envelope = Envelope::read(collection, &body).expect("a page");
+        let records = envelope.records(collection, &body);
+        Exchange {
+            collection,
+            after,
+            was_largest,
+            date: NOW,
+        }
+        .step(&envelope, records)
+    }
+
+    /// Organizations or users with ids and seconds before now.
+    fn rows(envelope: &str, rows: &[(i64, i64)], rest: &str) -> String {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(id, age)| {
+                let time = Timestamp::from_second(NOW - age).expect("in range");
+                format!(r#"{{"id":{id},"updated_at":"{time}"}}"#)
+            })
+            .collect();
+        format!(r#"{{"{envelope}":[{}],{rest}}}"#, rows.join(","))
+    }
+
+    fn keys(step: &Step) -> Vec<String> {
+        step.records
+            .iter()
+            .map(|record| String::from_utf8(record.key.clone()).expect("digits"))
+            .collect()
+    }
+
+    fn time(start_time: i64, seen: &[&str]) -> Place {
+        Place::Time {
+            start_time,
+            seen: seen.iter().map(|key| (*key).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn boundary_repeats_of_time_exports_are_dropped() {
+        let end = NOW - 500;
+        let first = rows(
+            "organizations",
+            &[(1, 900), (2, 500), (3, 500)],
+            &format!(r#""end_time":{end},"end_of_stream":false"#),
+        );
+        let step = answer("organizations", &Place::start(), true, &first).expect("a page");
+        assert_eq!(
+            (keys(&step), &step.next),
+            (vec!["1".into(), "2".into(), "3".into()], &time(end, &["2", "3"]))
+        );
+
+        let second = rows(
+            "organizations",
+            &[(3, 500), (2, 500), (4, 500), (5, 400)],
+            &format!(r#""end_time":{},"end_of_stream":true"#, NOW - 400),
+        );
+        let step = answer("organizations", &step.next, true, &second).expect("a page");
+        assert_eq!(
+            (keys(&step), step.repeats, step.is_caught_up),
+            (vec!["4".into(), "5".into()], 2, true)
+        );
+        assert_eq!(step.next, time(NOW - 400, &["5"]));
+
+        let poll = rows(
+            "organizations",
+            &[(5, 400)],
+            &format!(r#""end_time":{},"end_of_stream":true"#, NOW - 400),
+        );
+        let step = answer("organizations", &step.next, true, &poll).expect("a page");
+        assert_eq!((keys(&step).len(), step.repeats), (0, 1));
+        assert_eq!(step.next, time(NOW - 400, &["5"]), "an unchanged poll changes nothing");
+    }
+
+    #[test]
+    fn an_expanded_second_ends_behind_itself() {
+        let body = rows(
+            "organizations",
+            &[(1, 500), (2, 500)],
+            &format!(r#""end_time":{},"end_of_stream":false"#, NOW - 499),
+        );
+        let step = answer("organizations", &time(NOW - 500, &[]), true, &body).expect("a page");
+        assert_eq!(step.next, time(NOW - 499, &[]));
+    }
+
+    #[test]
+    fn the_last_minute_is_held_back() {
+        let body = rows(
+            "organizations",
+            &[(1, 300), (2, 62), (3, 61), (4, 60), (5, 1)],
+            &format!(r#""end_time":{},"end_of_stream":true"#, NOW - 1),
+        );
+        let step = answer("organizations", &Place::start(), true, &body).expect("a page");
+        assert_eq!(keys(&step), ["1", "2", "3"]);
+        assert_eq!(step.next, time(NOW - 61, &["3"]));
+        assert!(step.is_caught_up);
+
+        let fresh = rows("organizations", &[(5, 1)], r#""end_time":null,"end_of_stream":true"#);
+        let step = answer("organizations", &time(NOW - 61, &["3"]), true, &fresh).expect("a page");
+        assert_eq!((keys(&step).len(), step.next), (0, time(NOW - 61, &["3"])));
+    }
+
+    #[test]
+    fn a_second_larger_than_the_page_is_passed_with_a_note() {
+        let start = NOW - 500;
+        let body = rows(
+            "organizations",
+            &[(1, 500), (2, 500)],
+            &format!(r#""end_time":{start},"end_of_stream":false"#),
+        );
+        let small = answer("organizations", &time(start, &[]), false, &body).expect("a page");
+        assert_eq!(small.note, Some(Note::SecondWasCut { second: start }));
+        assert_eq!(small.next, time(start, &["1", "2"]));
+        let large = answer("organizations", &small.next, true, &body).expect("a page");
+        assert_eq!(large.note, Some(Note::PossibleGap { second: start }));
+        assert_eq!((large.next, large.records.len()), (time(start + 1, &[]), 0));
+    }
+
+    #[test]
+    fn the_users_cursor_waits_for_the_last_minute_to_settle() {
+        let held = Place::Cursor {
+            cursor: "a".into(),
+            time: Some(NOW - 900),
+            delivered_to: None,
+        };
+        let body = rows(
+            "users",
+            &[(1, 300), (2, 61), (3, 5)],
+            r#""after_cursor":"b","end_of_stream":true"#,
+        );
+        let step = answer("users", &held, true, &body).expect("a page");
+        assert_eq!(keys(&step), ["1", "2"]);
+        let again = Place::Cursor {
+            cursor: "a".into(),
+            time: Some(NOW - 900),
+            delivered_to: Some(NOW - 61),
+        };
+        assert_eq!((step.is_caught_up, &step.next), (true, &again));
+
+        let later = Place::Cursor {
+            cursor: "a".into(),
+            time: Some(NOW - 900),
+            delivered_to: Some(NOW - 1_861),
+        };
+        let body = rows(
+            "users",
+            &[(1, 2_100), (2, 1_861), (3, 1_805), (4, 1_500)],
+            r#""after_cursor":"c","end_of_stream":true"#,
+        );
+        let step = answer("users", &later, true, &body).expect("a page");
+        assert_eq!((keys(&step), step.repeats), (vec!["3".into(), "4".into()], 2));
+        assert_eq!(
+            step.next,
+            Place::Cursor {
+                cursor: "c".into(),
+                time: Some(NOW - 1_500),
+                delivered_to: None
+            }
+        );
+    }
+
+    #[test]
+    fn the_tickets_cursor_is_kept_at_the_end_of_the_stream() {
+        let body = r#"{"tickets":[{"id":1,"generated_timestamp":1791532600}],"after_cursor":"x","end_of_stream":true}"#;
+        let step = answer("tickets", &Place::start(), true, body).expect("a page");
+        let place = Place::Cursor {
+            cursor: "x".into(),
+            time: Some(NOW - 60),
+            delivered_to: None,
+        };
+        assert_eq!((step.records.len(), step.is_caught_up, &step.next), (1, true, &place));
+        let quiet = r#"{"tickets":[],"after_cursor":"x","end_of_stream":true}"#;
+        assert_eq!(answer("tickets", &place, true, quiet).expect("a page").next, place);
+        let stuck = r#"{"tickets":[],"after_cursor":"x","end_of_stream":false}"#;
+        assert!(
+            answer("tickets", &place, true, stuck).is_err(),
+            "never the same request for ever"
+        );
+    }
+
+    #[test]
+    fn lists_end_by_has_more_alone() {
+        let more = r#"{"groups":[{"id":1}],"meta":{"has_more":true,"after_cursor":"a"},"links":{"next":"x"}}"#;
+        let step = answer("groups", &Place::start(), true, more).expect("a page");
+        assert_eq!(
+            step.next,
+            Place::List {
+                after: "a".into(),
+                page: 1
+            }
+        );
+        assert!(
+            answer("groups", &step.next, true, more).is_err(),
+            "a page that repeats for ever"
+        );
+        let last = r#"{"groups":[{"id":2}],"meta":{"has_more":false,"after_cursor":"b"},"links":{"next":"y"}}"#;
+        let step = answer("groups", &step.next, true, last).expect("a page");
+        assert_eq!((step.is_caught_up, step.next), (true, Place::start()));
+        let offset = r#"{"groups":[],"count":300,"next_page":"https://x","previous_page":null}"#;
+        assert!(answer("groups", &Place::start(), true, offset).is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! What is loaded at once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zenfloe_record::{Fence, Offset, Origin, Partition, RowVersion};
+
+use crate::TableShape;
+
+/// What a table keeps of a row's states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The newest.
+    #[default]
+    Upsert,
+    /// Every one, each a row of its own. Nothing hides a double here: exactly once is the positions' doing alone.
+    Append,
+}
+
+/// A table of the destination.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Its name there.
+    pub table: Arc<str>,
+    /// What it keeps.
+    pub mode: Mode,
+}
+
+/// A topic, and which one of that name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TopicRef {
+    /// The full name.
+    pub name: Arc<str>,
+    /// The log's id of it: another one means that the topic was deleted and made again.
+    pub id: Arc<str>,
+}
+
+/// The offsets of one partition that a flush moves its position over: `from` is where it must stand, `to` where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cover {
+    /// The partition.
+    pub partition: Partition,
+    /// The stored position that the flush begins at.
+    pub from: Offset,
+    /// The position after the last record read, kept or not.
+    pub to: Offset,
+}
+
+/// The name of a flush: equal for equal topic and ranges, so that a repeated flush is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BatchId(String);
+
+impl BatchId {
+    /// Hashes the ranges, whatever their order.
+    pub fn of(topic: &TopicRef, covers: &[Cover]) -> Self {
+        let mut covers = covers.to_vec();
+        covers.sort_unstable();
+        let mut hash = Sha256::new();
+        hash.update(topic.name.as_bytes());
+        hash.update([0]);
+        hash.update(topic.id.as_bytes());
+        for cover in covers {
+            hash.update(cover.partition.to_be_bytes());
+            hash.update(cover.from.to_be_bytes());
+            hash.update(cover.to.to_be_bytes());
+        }
+        Self(data_encoding::HEXLOWER.encode(&hash.finalize()[..16]))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowKind {
+    /// It is written.
+    Live,
+    /// It is emptied down to its key and version and marked deleted.
+    Delete,
+}
+
+/// One clean record that is a row.
+#[derive(Clone)]
+pub struct Row {
+    /// The clean record's partition.
+    pub partition: Partition,
+    /// The clean record's offset.
+    pub offset: Offset,
+    /// What becomes of it.
+    pub kind: RowKind,
+    /// The row key.
+    pub key: Bytes,
+    /// Its place among the states of its row.
+    pub version: RowVersion,
+    /// The raw record it was made from.
+    pub origin: Origin,
+    /// The Avro record, without the registry's header.
+    pub body: Bytes,
+    /// The schema of the body.
+    pub shape: Arc<TableShape>,
+}
+
+impl Row {
+    /// What it takes of a batch's size, in bytes.
+    pub fn size(&self) -> usize {
+        self.key.len() + self.body.len()
+    }
+}
+
+/// Prints lengths, never contents.
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}@{} ({} bytes)", self.kind, self.partition, self.offset, self.body.len())
+    }
+}
+
+/// Rows of a flush that one statement can take: of one schema and one kind.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// The schema of all of them.
+    pub shape: Arc<TableShape>,
+    /// The kind of all of them.
+    pub kind: RowKind,
+    /// At least one.
+    pub rows: Vec<Row>,
+}
+
+/// Rows of one topic and the positions that they cover.
+#[derive(Debug, Clone)]
+pub struct Flush {
+    /// Where to.
+    pub target: Target,
+    /// Where from.
+    pub topic: TopicRef,
+    /// Which positions move, each partition once.
+    pub covers: Vec<Cover>,
+    /// The name of those ranges.
+    pub batch: BatchId,
+    /// The rows; in upsert mode a key may occur more than once, the newest version wins.
+    pub segments: Vec<Segment>,
+    /// At most one per scope; they act on older rows of the table and of this flush.
+    pub fences: Vec<Fence>,
+}
+
+impl Flush {
+    /// Puts rows into segments.
+    pub fn new(target: Target, topic: TopicRef, covers: Vec<Cover>, rows: Vec<Row>, fences: Vec<Fence>) -> Self {
+        Self {
+            batch: BatchId::of(&topic, &covers),
+            target,
+            topic,
+            covers,
+            segments: segments(rows),
+            fences,
+        }
+    }
+
+    /// The same flush without the rows for which `refused` holds; they are returned.
+    pub fn without(&self, refused: impl Fn(&Row) -> bool) -> (Self, Vec<Row>) {
+        let (out, kept): (Vec<Row>, Vec<Row>) = self.rows().cloned().partition(refused);
+        let flush = Self {
+            segments: segments(kept),
+            ..self.clone()
+        };
+        (flush, out)
+    }
+
+    /// Every row.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.segments.iter().flat_map(|segment| &segment.rows)
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.segments.iter().map(|segment| segment.rows.len()).sum()
+    }
+
+    /// Claims that it moves positions only.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.fences.is_empty()
+    }
+}
+
+fn segments(rows: Vec<Row>) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = Vec::new();
+    for row in rows {
+        let fits = |segment: &&mut Segment| segment.kind == row.kind && Arc::ptr_eq(&segment.shape, &row.shape);
+        match segments.iter_mut().find(fits) {
+            Some(segment) => segment.rows.push(row),
+            None => segments.push(Segment {
+                shape: row.shape.clone(),
+                kind: row.kind,
+                rows: vec![row],
+            }),
+        }
+    }
+    segments
+}
+
+/// What a flush did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// Rows inserted or updated; the rest were older than what is there, or suppressed.
+    pub written: u64,
+    /// Rows of the table that fences emptied.
+    pub fenced: u64,
+    /// NULs replaced in texts.
+    pub nul_replaced: u64,
+    /// The flush had been committed before; the counts are 0.
+    pub repeated: bool,
+}
+
+/// What must not come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suppression {
+    /// Rows of a parent, older than the fence's time or for ever.
+    Rows(Fence),
+    /// A column of rows whose revision is smaller than this one.
+    Column {
+        /// The column.
+        column: String,
+        /// The first revision that may fill it.
+        revision: i32,
+    },
+}

@@ -1,0 +1,247 @@
+//! The rows that a record must become.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zenfloe_catalog::{
+    Action, Collection, Column, ColumnType, Condition, Expected, Operation, Path, Rows, Step, Table,
+};
+
+use crate::token::TokenRoot;
+
+/// What a cell of the destination must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// A whole number; times in microseconds, dates in days since 1970.
+    Long(i64),
+    /// A number.
+    Double(f64),
+    /// This text.
+    Text(String),
+    /// JSON that equals this value.
+    Json(Value),
+    /// Text made from this one by replacing personal spans.
+    Redacted(String),
+    /// JSON made from this one by replacing personal spans within its strings.
+    RedactedJson(Value),
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The parts of the primary key.
+    pub key: Vec<String>,
+    /// Cells by column; of a row that is gone for good its key alone.
+    pub cells: BTreeMap<String, Cell>,
+    /// What `_deleted` must say.
+    pub deleted: bool,
+}
+
+/// Works out rows.
+pub struct Oracle {
+    /// The source, which is the domain of its tokens.
+    pub source: String,
+    /// The key of the tokens.
+    pub root: TokenRoot,
+}
+
+impl Oracle {
+    /// Returns the rows of one table that a record must become.
+    pub fn rows(&self, collection: &Collection, table: &Table, record: &Value) -> Vec<Row> {
+        let deleted = collection
+            .record
+            .deleted
+            .iter()
+            .any(|condition| holds(condition, record));
+        let erased_when = &collection.record.erased;
+        let erased = !erased_when.is_empty() && erased_when.iter().all(|condition| holds(condition, record));
+        let elements: Vec<&Value> = match &table.rows {
+            Rows::Record => vec![record],
+            Rows::Object(path) => present(path, record).into_iter().collect(),
+            Rows::Each(path) => present(path, record)
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default()
+                .iter()
+                .collect(),
+        };
+        elements
+            .into_iter()
+            .map(|element| self.row(table, record, element, deleted || erased, erased))
+            .collect()
+    }
+
+    fn row(&self, table: &Table, record: &Value, element: &Value, deleted: bool, erased: bool) -> Row {
+        let mut cells: BTreeMap<String, Cell> = table
+            .columns
+            .iter()
+            .map(|column| (column.name.clone(), self.cell(column, record, element)))
+            .collect();
+        let key = table.key.iter().map(|name| key_text(&cells[name])).collect();
+        if erased {
+            for (name, cell) in &mut cells {
+                if !table.key.contains(name) {
+                    *cell = Cell::Null;
+                }
+            }
+        }
+        Row { key, cells, deleted }
+    }
+
+    fn cell(&self, column: &Column, record: &Value, element: &Value) -> Cell {
+        let Some(value) = find(&column.path, record, element).filter(|value| !value.is_null()) else {
+            return Cell::Null;
+        };
+        match (column.action, column.r#type) {
+            (Action::Drop, _) => Cell::Null,
+            (Action::Token, _) => match value.as_str() {
+                Some(text) if !text.trim().is_empty() => Cell::Text(self.root.token(&self.source, column.class, text)),
+                _ => Cell::Null,
+            },
+            (Action::Redact, ColumnType::Json) => Cell::RedactedJson(value.clone()),
+            (Action::Redact, _) => Cell::Redacted(text(value)),
+            (_, kind) => clear(kind, column.op, value),
+        }
+    }
+}
+
+fn clear(kind: ColumnType, op: Option<Operation>, value: &Value) -> Cell {
+    match (kind, op) {
+        (_, Some(Operation::EpochSeconds)) => Cell::Long(number(value) * 1_000_000),
+        (_, Some(Operation::Minutes)) => minutes(value),
+        (_, Some(Operation::Slug)) => Cell::Text(slug(&text(value))),
+        (ColumnType::Long, _) => Cell::Long(number(value)),
+        (ColumnType::Double, _) => Cell::Double(value.as_f64().expect("a number")),
+        (ColumnType::Boolean, _) => Cell::Boolean(value.as_bool().expect("a truth value")),
+        (ColumnType::String, _) => Cell::Text(text(value)),
+        (ColumnType::Timestamp, _) => {
+            Cell::Long(text(value).parse::<jiff::Timestamp>().expect("a time").as_microsecond())
+        }
+        (ColumnType::Date, _) => {
+            let date: jiff::civil::Date = text(value).parse().expect("a date");
+            let epoch = jiff::civil::date(1970, 1, 1);
+            Cell::Long(i64::from(date.since(epoch).expect("within years").get_days()))
+        }
+        (ColumnType::Json, _) => Cell::Json(value.clone()),
+    }
+}
+
+fn minutes(value: &Value) -> Cell {
+    [("minutes", 1), ("hours", 60), ("days", 1_440)]
+        .into_iter()
+        .find_map(|(unit, factor)| {
+            value
+                .get(unit)
+                .filter(|held| !held.is_null())
+                .map(|held| number(held) * factor)
+        })
+        .map_or(Cell::Null, Cell::Long)
+}
+
+/// Lower case ASCII letters and digits, `_` between words.
+fn slug(title: &str) -> String {
+    let folded: String = title
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' })
+        .collect();
+    folded.split_whitespace().collect::<Vec<_>>().join("_")
+}
+
+fn number(value: &Value) -> i64 {
+    value
+        .as_i64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        .expect("a whole number")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn key_text(cell: &Cell) -> String {
+    match cell {
+        Cell::Long(number) => number.to_string(),
+        Cell::Text(text) => text.clone(),
+        other => panic!("no key: {other:?}"),
+    }
+}
+
+fn holds(condition: &Condition, record: &Value) -> bool {
+    let value = present(&condition.path, record);
+    match &condition.is {
+        Expected::Text(wanted) => value.and_then(Value::as_str) == Some(wanted),
+        Expected::Bool(wanted) => value.and_then(Value::as_bool) == Some(*wanted),
+        Expected::Present => value.is_some_and(|held| !held.is_null()),
+    }
+}
+
+fn present<'v>(path: &Path, record: &'v Value) -> Option<&'v Value> {
+    find(path, record, record)
+}
+
+fn find<'v>(path: &Path, record: &'v Value, element: &'v Value) -> Option<&'v Value> {
+    let start = if path.from_record { record } else { element };
+    path.steps.iter().try_fold(start, |at, step| match step {
+        Step::Key(key) => at.get(key),
+        Step::Element { key, value } => at
+            .as_array()?
+            .iter()
+            .find(|held| held.get(key).and_then(Value::as_str) == Some(value)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use zenfloe_catalog::Catalog;
+
+    fn oracle() -> Oracle {
+        let file = format!("zenfloe token keys\n1 {}\n", data_encoding::BASE64.encode(&[7; 32]));
+        Oracle {
+            source: "acme".into(),
+            root: TokenRoot::parse(&file),
+        }
+    }
+
+    #[test]
+    fn a_tickets_clocks_become_one_row_of_minutes() {
+        let (collection, table) = Catalog::builtin().table("ticket_slas").expect("in the catalog");
+        let ticket = json!({"id": 42, "slas": {"policy_metrics": [
+            {"metric": "agent_work_time", "stage": "active", "breach_at": "2026-01-01T00:00:00Z", "hours": -2}]}});
+        let rows = oracle().rows(collection, table, &ticket);
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].key, ["42"]);
+        assert_eq!(rows[0].cells["agent_work_time_minutes"], Cell::Long(-120));
+        assert_eq!(
+            rows[0].cells["agent_work_time_breach_at"],
+            Cell::Long(1_767_225_600_000_000)
+        );
+        assert_eq!(rows[0].cells["first_reply_time_stage"], Cell::Null);
+        assert!(
+            oracle().rows(collection, table, &json!({"id": 42})).is_empty(),
+            "an absent sideload gives no row"
+        );
+        let nulls = oracle().rows(collection, table, &json!({"id": 42, "slas": null}));
+        assert_eq!(
+            nulls[0].cells["policy_metrics"],
+            Cell::Null,
+            "a null one a row of nulls"
+        );
+    }
+
+    #[test]
+    fn a_scrubbed_ticket_keeps_its_key_alone() {
+        let (collection, table) = Catalog::builtin().table("tickets").expect("in the catalog");
+        let ticket = json!({"id": 42, "status": "deleted", "subject": "SCRUBBED", "priority": "low"});
+        let row = &oracle().rows(collection, table, &ticket)[0];
+        assert!(row.deleted);
+        assert_eq!(row.cells["priority"], Cell::Null);
+        assert_eq!(row.cells["id"], Cell::Long(42));
+    }
+}

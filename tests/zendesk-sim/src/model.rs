@@ -1,0 +1,316 @@
+//! What an account holds. How it looks as JSON is the business of `record`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::Timed;
+
+/// The collections that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are Zendesk's")]
+pub enum Collection {
+    Tickets,
+    Users,
+    Organizations,
+    Groups,
+    GroupMemberships,
+    OrganizationMemberships,
+    TicketFields,
+    OrganizationFields,
+}
+
+impl Collection {
+    /// Every collection.
+    pub const ALL: [Self; 8] = [
+        Self::Tickets,
+        Self::Users,
+        Self::Organizations,
+        Self::Groups,
+        Self::GroupMemberships,
+        Self::OrganizationMemberships,
+        Self::TicketFields,
+        Self::OrganizationFields,
+    ];
+
+    /// Zendesk's name, which is the envelope's key as well.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tickets => "tickets",
+            Self::Users => "users",
+            Self::Organizations => "organizations",
+            Self::Groups => "groups",
+            Self::GroupMemberships => "group_memberships",
+            Self::OrganizationMemberships => "organization_memberships",
+            Self::TicketFields => "ticket_fields",
+            Self::OrganizationFields => "organization_fields",
+        }
+    }
+
+    /// Returns the collection of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|collection| collection.name() == name)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    New,
+    Open,
+    Pending,
+    Hold,
+    Solved,
+    Closed,
+    Deleted,
+}
+
+impl Status {
+    pub(crate) const LIVE: [Self; 6] = [
+        Self::New,
+        Self::Open,
+        Self::Pending,
+        Self::Hold,
+        Self::Solved,
+        Self::Closed,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Hold => "hold",
+            Self::Solved => "solved",
+            Self::Closed => "closed",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Solved | Self::Closed | Self::Deleted)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Web,
+    Email,
+    Api,
+    Voice,
+}
+
+/// A ticket. Its texts and custom values are functions of the seeds.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) id: i64,
+    pub(crate) ordinal: u64,
+    pub(crate) seed: u64,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    /// Moves with every change, `updated_at` with those that make an event.
+    pub(crate) generated_at: i64,
+    pub(crate) status: Status,
+    pub(crate) status_before_deletion: Status,
+    /// 0 for none, then low to urgent.
+    pub(crate) priority: u8,
+    /// 0 for none, then question, incident, problem, task.
+    pub(crate) kind: u8,
+    pub(crate) channel: Channel,
+    pub(crate) requester: i64,
+    /// The person behind `requester`.
+    pub(crate) requester_index: u32,
+    pub(crate) assignee: Option<i64>,
+    pub(crate) group: Option<i64>,
+    pub(crate) organization: Option<i64>,
+    pub(crate) followers: Vec<i64>,
+    pub(crate) problem: Option<i64>,
+    pub(crate) due_at: Option<i64>,
+    /// Custom fields that were changed after the creation: field id and new seed.
+    pub(crate) changed_fields: Vec<(i64, u64)>,
+    pub(crate) has_policy: bool,
+    pub(crate) by_ai_agent: bool,
+    pub(crate) is_archived: bool,
+    pub(crate) is_scrubbed: bool,
+    pub(crate) metrics: Metrics,
+    /// The thread and the audits, oldest first.
+    pub(crate) history: Vec<Happening>,
+}
+
+impl Timed for Ticket {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.generated_at
+    }
+}
+
+impl Ticket {
+    /// Comments of the thread, the description included.
+    pub(crate) fn comments(&self) -> usize {
+        let is_comment = |happening: &&Happening| matches!(happening.what, What::Comment { .. });
+        self.history.iter().filter(is_comment).count()
+    }
+}
+
+/// What is measured about a ticket.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Metrics {
+    pub(crate) reopens: u32,
+    pub(crate) replies: u32,
+    pub(crate) assignee_stations: u32,
+    pub(crate) group_stations: u32,
+    pub(crate) first_reply_at: Option<i64>,
+    pub(crate) first_solved_at: Option<i64>,
+    pub(crate) solved_at: Option<i64>,
+    pub(crate) status_updated_at: i64,
+    pub(crate) assignee_updated_at: Option<i64>,
+    pub(crate) requester_updated_at: i64,
+    pub(crate) initially_assigned_at: Option<i64>,
+    pub(crate) assigned_at: Option<i64>,
+    pub(crate) latest_comment_at: i64,
+}
+
+/// One entry of a ticket's history; entries of one time and one updater are one audit.
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "events and audits are not served yet")]
+pub(crate) struct Happening {
+    pub(crate) id: i64,
+    pub(crate) at: i64,
+    pub(crate) updater: i64,
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(dead_code, reason = "events and audits are not served yet")]
+pub(crate) enum What {
+    Comment { seed: u64, is_public: bool, is_redacted: bool },
+    Status { from: Status, to: Status },
+    Priority { from: u8, to: u8 },
+    Assignee { to: i64 },
+    CustomField { field: i64 },
+    Deleted,
+    Restored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    EndUser,
+    Agent,
+    Admin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentityKind {
+    Email,
+    PhoneNumber,
+    Twitter,
+}
+
+/// One address of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) id: i64,
+    pub(crate) kind: IdentityKind,
+    pub(crate) value: String,
+    pub(crate) is_primary: bool,
+    pub(crate) created_at: i64,
+}
+
+/// A user. What is not here is a function of the person's index.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) id: i64,
+    pub(crate) index: u32,
+    pub(crate) role: Role,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) name: String,
+    /// Rises with every change of the user's own values.
+    pub(crate) revision: u32,
+    pub(crate) organization: Option<i64>,
+    pub(crate) default_group: Option<i64>,
+    pub(crate) is_active: bool,
+    pub(crate) is_permanently_deleted: bool,
+    pub(crate) is_suspended: bool,
+    pub(crate) identities: Vec<Identity>,
+}
+
+impl Timed for User {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Organization {
+    pub(crate) id: i64,
+    pub(crate) ordinal: u64,
+    pub(crate) seed: u64,
+    pub(crate) name: String,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) deleted_at: Option<i64>,
+    pub(crate) group: Option<i64>,
+}
+
+impl Timed for Organization {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) is_default: bool,
+    pub(crate) is_deleted: bool,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+}
+
+impl Timed for Group {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+/// A user in a group or in an organization.
+#[derive(Debug, Clone)]
+pub(crate) struct Membership {
+    pub(crate) id: i64,
+    pub(crate) user: i64,
+    /// The group's or the organization's id.
+    pub(crate) of: i64,
+    pub(crate) is_default: bool,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+}
+
+impl Timed for Membership {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+impl Timed for crate::fields::Field {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
