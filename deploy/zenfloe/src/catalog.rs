@@ -37,7 +37,7 @@ fn print_json(tables: &[(&Collection, &Table)]) {
                 .map(|column| {
                     json!({
                         "name": column.name, "path": column.path.to_string(), "type": column.r#type,
-                        "class": column.class, "action": column.action, "doc": column.doc,
+                        "class": column.class_label(), "action": column.action, "doc": column.doc,
                     })
                 })
                 .collect();
@@ -60,7 +60,7 @@ fn print_table(collection: &Collection, table: &Table) {
             "  {:<44} {:<10} {:<12} {:<7} {}",
             column.name,
             format!("{:?}", column.r#type).to_lowercase(),
-            column.class.as_str(),
+            column.class_label(),
             column.action.as_str(),
             column.doc
         );

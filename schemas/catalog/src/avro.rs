@@ -73,7 +73,7 @@ fn field(table: &Table, column: &Column) -> Value {
         field.insert("default".into(), Value::Null);
     }
     field.insert("doc".into(), json!(column.doc));
-    field.insert("zenfloe.class".into(), json!(column.class.as_str()));
+    field.insert("zenfloe.class".into(), json!(column.class_label()));
     field.insert("zenfloe.action".into(), json!(column.action.as_str()));
     Value::Object(field)
 }

@@ -61,4 +61,11 @@ fn faults_are_named_with_their_line() {
         "makes text",
     );
     check("doc = \"The API address of the group.\"", "doc = \" \"", 28, "say what");
+    check(
+        "type = \"string\", doc = \"The API",
+        "type = \"string\", class = { by = \"name\", else = \"text\" }, doc = \"The API",
+        28,
+        "single personal values",
+    );
+    check("deleted = [", "known = [\"a..b\"]\ndeleted = [", 20, "is no key");
 }

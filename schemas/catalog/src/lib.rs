@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 
 pub use avro::{META_FIELDS, avro_schema};
 pub use model::{
-    Action, Bucket, Class, Collection, Column, ColumnType, Condition, Endpoint, Expected, Operation, Paging, Path,
-    RecordShape, Rows, Sideload, Step, Table, TimeUnit, Version,
+    Action, Bucket, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Expected, Operation, Paging,
+    Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Version,
 };
 
 /// The collections of this release, by name.

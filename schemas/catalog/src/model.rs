@@ -86,6 +86,8 @@ pub struct RecordShape {
     pub deleted: Vec<Condition>,
     /// All of these hold: the record is deleted for good; of its rows key and version stay alone.
     pub erased: Vec<Condition>,
+    /// Fields that deliberately are no column; all others that no column reads are counted as unknown.
+    pub known: Vec<Path>,
 }
 
 /// What orders the states of one record.
@@ -182,12 +184,26 @@ pub struct Column {
     pub r#type: ColumnType,
     /// How a value is made where that is more than reading it.
     pub op: Option<Operation>,
-    /// What kind of personal data it holds.
+    /// What kind of personal data it holds; where `class_by` says more, the class of what it does not name.
     pub class: Class,
+    /// Tells the class of each value by a field beside it.
+    pub class_by: Option<ClassBy>,
     /// What happens to it unless the user tightens it.
     pub action: Action,
     /// What it means.
     pub doc: String,
+}
+
+/// The class of a value by the text of a field of the same row, so that one column may hold tokens of
+/// several classes and each joins with the columns of its own class.
+///
+/// Written `class = { by = "type", email = "email", else = "handle" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassBy {
+    /// The field that tells.
+    pub path: Path,
+    /// Its texts and their classes.
+    pub cases: BTreeMap<String, Class>,
 }
 
 /// The type of a column's values.
@@ -363,6 +379,16 @@ impl Class {
             Self::Email | Self::Phone | Self::Person | Self::Address | Self::Ip | Self::ExternalId | Self::Handle => {
                 Action::Token
             }
+        }
+    }
+}
+
+impl Column {
+    /// The class as schemas and listings show it: its name, or `by:FIELD`.
+    pub fn class_label(&self) -> String {
+        match &self.class_by {
+            None => self.class.as_str().to_owned(),
+            Some(by) => format!("by:{}", by.path),
         }
     }
 }

@@ -76,6 +76,8 @@ struct FileRecord {
     deleted: Vec<FileCondition>,
     #[serde(default)]
     erased: Vec<FileCondition>,
+    #[serde(default)]
+    known: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -117,14 +119,51 @@ struct FileColumn {
     path: Option<Spanned<String>>,
     r#type: ColumnType,
     op: Option<Operation>,
-    #[serde(default = "none")]
-    class: Class,
+    class: Option<Spanned<FileClass>>,
     action: Option<Action>,
     doc: Spanned<String>,
 }
 
-fn none() -> Class {
-    Class::None
+/// A class, or a table of classes by the text of a field.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FileClass {
+    One(Class),
+    By(FileClassBy),
+}
+
+#[derive(Deserialize)]
+struct FileClassBy {
+    by: String,
+    r#else: Class,
+    #[serde(flatten)]
+    cases: BTreeMap<String, Class>,
+}
+
+/// A column's class and how a field tells it; not personal where nothing is written.
+fn class(written: Option<Spanned<FileClass>>) -> Result<(Class, Option<ClassBy>), Fault> {
+    let Some(written) = written else {
+        return Ok((Class::None, None));
+    };
+    let span = written.span();
+    match written.into_inner() {
+        FileClass::One(class) => Ok((class, None)),
+        FileClass::By(by) => by.checked().map_err(|reason| (span, reason)),
+    }
+}
+
+impl FileClassBy {
+    fn checked(self) -> Result<(Class, Option<ClassBy>), String> {
+        let personal = |class: &Class| class.default_action() == Action::Token;
+        if !self.cases.values().chain([&self.r#else]).all(personal) {
+            return Err("classes by a field are those of single personal values".to_owned());
+        }
+        let by = ClassBy {
+            path: Path::parse(&self.by)?,
+            cases: self.cases,
+        };
+        Ok((self.r#else, Some(by)))
+    }
 }
 
 impl File {
@@ -204,6 +243,7 @@ impl FileRecord {
             },
             deleted: self.deleted.into_iter().map(condition).collect::<Result<_, _>>()?,
             erased: self.erased.into_iter().map(condition).collect::<Result<_, _>>()?,
+            known: self.known.iter().map(path).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -272,7 +312,8 @@ impl FileColumn {
         if !fits {
             return fault(&self.name, "the operation does not make this type".to_owned());
         }
-        let action = self.action.unwrap_or_else(|| self.class.default_action());
+        let (class, class_by) = class(self.class)?;
+        let action = self.action.unwrap_or_else(|| class.default_action());
         let makes_text = matches!(self.r#type, ColumnType::String | ColumnType::Json);
         if matches!(action, Action::Token | Action::Redact) && !makes_text {
             return fault(
@@ -280,9 +321,7 @@ impl FileColumn {
                 format!("`{}` makes text, but the type is not", action.as_str()),
             );
         }
-        if action == Action::Token
-            && (matches!(self.class, Class::None | Class::Text) || self.r#type == ColumnType::Json)
-        {
+        if action == Action::Token && (matches!(class, Class::None | Class::Text) || self.r#type == ColumnType::Json) {
             return fault(
                 &self.name,
                 "a token needs a single value of a personal class".to_owned(),
@@ -300,7 +339,8 @@ impl FileColumn {
             path,
             r#type: self.r#type,
             op: self.op,
-            class: self.class,
+            class,
+            class_by,
             action,
             doc: self.doc.into_inner(),
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zenfloe_catalog::{
-    Action, Collection, Column, ColumnType, Condition, Expected, Operation, Path, Rows, Step, Table,
+    Action, Class, Collection, Column, ColumnType, Condition, Expected, Operation, Path, Rows, Step, Table,
 };
 
 use crate::token::TokenRoot;
@@ -59,8 +59,16 @@ impl Oracle {
             .any(|condition| holds(condition, record));
         let erased_when = &collection.record.erased;
         let erased = !erased_when.is_empty() && erased_when.iter().all(|condition| holds(condition, record));
+        // Of a record that is gone for good every row is wiped whose key it tells, served or not.
+        let is_told = |name: &String| {
+            table
+                .columns
+                .iter()
+                .any(|held| &held.name == name && held.path.from_record)
+        };
         let elements: Vec<&Value> = match &table.rows {
             Rows::Record => vec![record],
+            Rows::Object(_) if erased && table.key.iter().all(is_told) => vec![record],
             Rows::Object(path) => present(path, record).into_iter().collect(),
             Rows::Each(path) => present(path, record)
                 .and_then(Value::as_array)
@@ -98,15 +106,26 @@ impl Oracle {
         };
         match (column.action, column.r#type) {
             (Action::Drop, _) => Cell::Null,
-            (Action::Token, _) => match value.as_str() {
-                Some(text) if !text.trim().is_empty() => Cell::Text(self.root.token(&self.source, column.class, text)),
-                _ => Cell::Null,
+            (Action::Token, _) => match text(value) {
+                text if text.trim().is_empty() => Cell::Null,
+                text => Cell::Text(self.root.token(&self.source, class_of(column, record, element), &text)),
             },
             (Action::Redact, ColumnType::Json) => Cell::RedactedJson(value.clone()),
             (Action::Redact, _) => Cell::Redacted(text(value)),
             (_, kind) => clear(kind, column.op, value),
         }
     }
+}
+
+/// The class of a column's value, which a field beside it may tell.
+fn class_of(column: &Column, record: &Value, element: &Value) -> Class {
+    let Some(by) = &column.class_by else {
+        return column.class;
+    };
+    let told = find(&by.path, record, element).and_then(Value::as_str);
+    told.and_then(|text| by.cases.get(text))
+        .copied()
+        .unwrap_or(column.class)
 }
 
 fn clear(kind: ColumnType, op: Option<Operation>, value: &Value) -> Cell {
@@ -233,6 +252,18 @@ mod tests {
             Cell::Null,
             "a null one a row of nulls"
         );
+    }
+
+    #[test]
+    fn an_identitys_token_is_of_the_class_that_its_type_tells() {
+        let (collection, table) = Catalog::builtin().table("user_identities").expect("in the catalog");
+        let value = "qanary.zfc@canary-mail.example";
+        let user = json!({"id": 7, "identities": [
+            {"id": 1, "user_id": 7, "type": "email", "value": value}, {"id": 2, "user_id": 7, "type": "sdk", "value": value}]});
+        let rows = oracle().rows(collection, table, &user);
+        let token = |class| Cell::Text(oracle().root.token("acme", class, value));
+        assert_eq!(rows[0].cells["value"], token(Class::Email));
+        assert_eq!(rows[1].cells["value"], token(Class::Handle));
     }
 
     #[test]
