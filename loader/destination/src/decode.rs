@@ -153,7 +153,11 @@ mod tests {
             Value::Timestamp(micros) => Avro::TimestampMicros(micros),
             Value::Date(days) => Avro::Date(days),
         };
-        if nullable { Avro::Union(1, Box::new(plain)) } else { plain }
+        if nullable {
+            Avro::Union(1, Box::new(plain))
+        } else {
+            plain
+        }
     }
 
     fn value(column: &ColumnShape) -> BoxedStrategy<Avro> {
@@ -209,7 +213,11 @@ mod tests {
     #[test]
     fn rows_that_are_cut_or_too_long_are_refused_at_their_column() {
         let row = Sample::new("things").row(5, 1);
-        let error = |body: &[u8]| shape().read::<DecodeError>(body, |_, _| Ok(())).expect_err("the row is broken");
+        let error = |body: &[u8]| {
+            shape()
+                .read::<DecodeError>(body, |_, _| Ok(()))
+                .expect_err("the row is broken")
+        };
         for cut in 0..row.body.len() {
             assert_eq!(error(&row.body[..cut]).what, SHORT, "cut at {cut}");
         }

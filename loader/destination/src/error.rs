@@ -92,10 +92,9 @@ impl LoadError {
             Self::Unavailable { .. } => Class::Retry,
             Self::Moved { .. } => Class::Moved,
             Self::Refused { .. } => Class::Reject,
-            Self::TopicRecreated { .. }
-            | Self::Schema { .. }
-            | Self::Forbidden { .. }
-            | Self::Broken { .. } => Class::Stop,
+            Self::TopicRecreated { .. } | Self::Schema { .. } | Self::Forbidden { .. } | Self::Broken { .. } => {
+                Class::Stop
+            }
         }
     }
 

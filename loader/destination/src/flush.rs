@@ -117,7 +117,14 @@ impl Row {
 /// Prints lengths, never contents.
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}@{} ({} bytes)", self.kind, self.partition, self.offset, self.body.len())
+        write!(
+            f,
+            "{:?} {}@{} ({} bytes)",
+            self.kind,
+            self.partition,
+            self.offset,
+            self.body.len()
+        )
     }
 }
 

@@ -25,9 +25,7 @@ mod text;
 pub use decode::{DecodeError, Value};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
-pub use flush::{
-    BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef,
-};
+pub use flush::{BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
 pub use shape::{ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, legal_name};
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 

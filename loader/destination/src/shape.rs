@@ -89,14 +89,18 @@ impl TableShape {
     /// Reads the writer schema of a clean topic.
     pub fn parse(schema_id: u32, schema: &str) -> Result<Self, LoadError> {
         let json: Json = serde_json::from_str(schema).map_err(|_| bad("?", "it is not JSON"))?;
-        let table = json["zenfloe.table"].as_str().ok_or_else(|| bad("?", "property `zenfloe.table` is missing"))?;
+        let table = json["zenfloe.table"]
+            .as_str()
+            .ok_or_else(|| bad("?", "property `zenfloe.table` is missing"))?;
         let key_names: Vec<&str> = json["zenfloe.key"]
             .as_array()
             .ok_or_else(|| bad(table, "property `zenfloe.key` is missing"))?
             .iter()
             .filter_map(Json::as_str)
             .collect();
-        let fields = json["fields"].as_array().ok_or_else(|| bad(table, "it is not a record"))?;
+        let fields = json["fields"]
+            .as_array()
+            .ok_or_else(|| bad(table, "it is not a record"))?;
         let columns = fields
             .iter()
             .map(|field| column(table, field, &key_names))
@@ -128,11 +132,16 @@ impl TableShape {
         let mut names = HashSet::new();
         for column in &self.columns {
             if !legal_name(&column.name) || column.name == LOADED_AT || !names.insert(&column.name) {
-                return Err(bad(format!("column `{}` has no legal name, or one that is taken", column.name)));
+                return Err(bad(format!(
+                    "column `{}` has no legal name, or one that is taken",
+                    column.name
+                )));
             }
         }
         for (name, kind) in META {
-            let found = self.column(name).is_some_and(|column| column.kind == kind && column.null_branch.is_none());
+            let found = self
+                .column(name)
+                .is_some_and(|column| column.kind == kind && column.null_branch.is_none());
             if !found {
                 return Err(bad(format!("field `{name}` is missing or of another type")));
             }
@@ -152,7 +161,10 @@ impl TableShape {
 
     /// The shape of a row that is gone: its key and what every row carries.
     pub fn kept_by_delete(&self) -> impl Iterator<Item = (usize, &ColumnShape)> {
-        self.columns.iter().enumerate().filter(|(_, column)| column.role != Role::Data)
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.role != Role::Data)
     }
 }
 
@@ -171,7 +183,9 @@ fn bad(table: &str, what: impl Into<String>) -> LoadError {
 }
 
 fn column(table: &str, field: &Json, key: &[&str]) -> Result<ColumnShape, LoadError> {
-    let name = field["name"].as_str().ok_or_else(|| bad(table, "a field has no name"))?;
+    let name = field["name"]
+        .as_str()
+        .ok_or_else(|| bad(table, "a field has no name"))?;
     let (plain, null_branch) = match &field["type"] {
         Json::Array(branches) => match branches.as_slice() {
             [Json::String(null), plain] if null == "null" => (plain, Some(0)),
@@ -231,7 +245,9 @@ mod tests {
     fn broken(change: impl FnOnce(&mut Json)) -> String {
         let mut json: Json = serde_json::from_str(&Sample::new("t").schema()).expect("the sample is JSON");
         change(&mut json);
-        TableShape::parse(1, &json.to_string()).expect_err("the schema is broken").to_string()
+        TableShape::parse(1, &json.to_string())
+            .expect_err("the schema is broken")
+            .to_string()
     }
 
     #[test]
@@ -239,11 +255,24 @@ mod tests {
         let shape = TableShape::parse(7, &Sample::new("things").schema()).expect("the sample is legal");
         assert_eq!((shape.table.as_str(), shape.schema_id), ("things", 7));
         assert_eq!(shape.key_names().collect::<Vec<_>>(), ["id"]);
-        let kinds: Vec<_> = shape.columns.iter().map(|column| (column.kind, column.null_branch.is_some())).collect();
+        let kinds: Vec<_> = shape
+            .columns
+            .iter()
+            .map(|column| (column.kind, column.null_branch.is_some()))
+            .collect();
         use ColumnType::*;
         assert_eq!(
             kinds[..8],
-            [(Long, false), (Long, true), (Text, true), (Double, true), (Boolean, true), (Timestamp, true), (Date, true), (Json, true)]
+            [
+                (Long, false),
+                (Long, true),
+                (Text, true),
+                (Double, true),
+                (Boolean, true),
+                (Timestamp, true),
+                (Date, true),
+                (Json, true)
+            ]
         );
         assert_eq!(shape.columns[2].comment, "A text. [text: redact]");
         assert_eq!(shape.kept_by_delete().count(), 8);
@@ -257,7 +286,9 @@ mod tests {
         assert!(broken(|json| json["fields"][1]["name"] = "id".into()).contains("`id`"));
         assert!(broken(|json| json["fields"][1]["name"] = "_loaded_at".into()).contains("_loaded_at"));
         assert!(broken(|json| json["fields"][1]["type"] = "bytes".into()).contains("not one of ours"));
-        assert!(broken(|json| json["fields"][1]["type"] = serde_json::json!(["null", "long", "string"])).contains("union"));
+        assert!(
+            broken(|json| json["fields"][1]["type"] = serde_json::json!(["null", "long", "string"])).contains("union")
+        );
         assert!(broken(|json| json["fields"][9]["name"] = "other".into()).contains("_version"));
         assert!(TableShape::parse(1, "{").is_err());
     }

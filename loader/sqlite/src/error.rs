@@ -12,7 +12,9 @@ pub(crate) fn from(error: rusqlite::Error) -> LoadError {
             | ErrorCode::SystemIoFailure
             | ErrorCode::DiskFull,
         ) => LoadError::Unavailable { what },
-        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => LoadError::Forbidden { what },
+        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+            LoadError::Forbidden { what }
+        }
         _ => LoadError::Broken { what },
     }
 }

@@ -36,11 +36,15 @@ pub(crate) fn positions(
     partitions: &[Partition],
 ) -> Result<Positions, LoadError> {
     let transaction = begin(session)?;
+    let now = now_text();
     let mut positions = Positions::new();
     for partition in partitions {
         let enter = "INSERT INTO _zenfloe_positions VALUES (?1, ?2, ?3, ?4, 0, '', ?5) ON CONFLICT DO NOTHING";
-        let new = params![target.table, topic.name, topic.id, partition, now_text().as_str()];
-        transaction.prepare_cached(enter).and_then(|mut statement| statement.execute(new)).map_err(error::from)?;
+        let new = params![target.table, topic.name, topic.id, partition, now.as_str()];
+        transaction
+            .prepare_cached(enter)
+            .and_then(|mut statement| statement.execute(new))
+            .map_err(error::from)?;
         let row = stored(&transaction, target, topic, *partition)?.expect("entered above");
         if row.topic_id != *topic.id {
             return Err(recreated(target, topic, row.topic_id));
@@ -60,11 +64,16 @@ pub(crate) enum Moved {
 }
 
 /// Moves every position of a flush from where it must be, or says who else did.
-pub(crate) fn compare_and_swap(transaction: &Transaction<'_>, flush: &Flush, now: &TimeText) -> Result<Moved, LoadError> {
+pub(crate) fn compare_and_swap(
+    transaction: &Transaction<'_>,
+    flush: &Flush,
+    now: &TimeText,
+) -> Result<Moved, LoadError> {
     let swap = "UPDATE _zenfloe_positions SET next_offset = ?1, batch_id = ?2, updated_at = ?3
         WHERE table_name = ?4 AND topic = ?5 AND topic_id = ?6 AND part = ?7 AND next_offset = ?8";
     let mut statement = transaction.prepare_cached(swap).map_err(error::from)?;
-    for Cover { partition, from, to } in &flush.covers {
+    for cover in &flush.covers {
+        let Cover { partition, from, to } = cover;
         let swapped = statement
             .execute(params![
                 to,
@@ -78,15 +87,15 @@ pub(crate) fn compare_and_swap(transaction: &Transaction<'_>, flush: &Flush, now
             ])
             .map_err(error::from)?;
         if swapped == 0 {
-            return explain(transaction, flush);
+            return explain(transaction, flush, cover);
         }
     }
     Ok(Moved::Now)
 }
 
-/// Why a position was not where the flush begins. The partitions of one flush move together, so any tells for all.
-fn explain(transaction: &Transaction<'_>, flush: &Flush) -> Result<Moved, LoadError> {
-    let cover = flush.covers[0];
+/// Why the position of `cover` was not where the flush begins. The partitions of one flush move together, so the one
+/// that did not move now tells for all.
+fn explain(transaction: &Transaction<'_>, flush: &Flush, cover: &Cover) -> Result<Moved, LoadError> {
     match stored(transaction, &flush.target, &flush.topic, cover.partition)? {
         Some(row) if row.topic_id != *flush.topic.id => Err(recreated(&flush.target, &flush.topic, row.topic_id)),
         Some(row) if row.next_offset == cover.to && row.batch_id == flush.batch.as_str() => Ok(Moved::Before),
@@ -105,7 +114,9 @@ pub(crate) fn lock(transaction: &Transaction<'_>, target: &Target) -> Result<(),
 
 /// Begins a transaction that holds the file's write lock from now on.
 pub(crate) fn begin(session: &mut Connection) -> Result<Transaction<'_>, LoadError> {
-    session.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error::from)
+    session
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(error::from)
 }
 
 struct Stored {

@@ -83,7 +83,10 @@ impl Sqlite {
     ) -> Result<T, LoadError> {
         let inner = self.0.clone();
         let run = move || {
-            let mut held = inner.session.lock().map_err(|_| broken("an earlier transaction panicked"))?;
+            let mut held = inner
+                .session
+                .lock()
+                .map_err(|_| broken("an earlier transaction panicked"))?;
             let mut session = match held.take() {
                 Some(session) => session,
                 None => open(&inner.config)?,
@@ -112,7 +115,8 @@ fn open(config: &Config) -> Result<Connection, LoadError> {
     session.busy_timeout(config.busy).map_err(error::from)?;
     session.set_prepared_statement_cache_capacity(256);
     // Checkpoints every 16 MiB of log: a flush is about that.
-    let settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;";
+    let settings =
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;";
     session.execute_batch(settings).map_err(error::from)?;
     ledger::make(&session)?;
     Ok(session)
@@ -126,7 +130,8 @@ impl Destination for Sqlite {
 
     async fn prepare(&self, target: &Target, shape: &TableShape) -> Result<(), LoadError> {
         let (target, shape) = (target.clone(), shape.clone());
-        self.with(move |session, _| table::prepare(session, &target, &shape)).await
+        self.with(move |session, _| table::prepare(session, &target, &shape))
+            .await
     }
 
     async fn positions(
@@ -136,15 +141,18 @@ impl Destination for Sqlite {
         partitions: &[Partition],
     ) -> Result<Positions, LoadError> {
         let (target, topic, partitions) = (target.clone(), topic.clone(), partitions.to_vec());
-        self.with(move |session, _| ledger::positions(session, &target, &topic, &partitions)).await
+        self.with(move |session, _| ledger::positions(session, &target, &topic, &partitions))
+            .await
     }
 
     async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError> {
-        self.with(move |session, faults| load::flush(session, faults, &flush)).await
+        self.with(move |session, faults| load::flush(session, faults, &flush))
+            .await
     }
 
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {
         let (target, what) = (target.clone(), what.to_vec());
-        self.with(move |session, faults| suppress::suppress(session, faults, &target, &what)).await
+        self.with(move |session, faults| suppress::suppress(session, faults, &target, &what))
+            .await
     }
 }

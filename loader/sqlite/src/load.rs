@@ -41,7 +41,15 @@ pub(crate) fn flush(session: &mut Connection, faults: &Faults, flush: &Flush) ->
         faults.before_statement()?;
         let rules = rules(&transaction, &flush.target, &segment.shape)?;
         faults.before_statement()?;
-        write(&transaction, flush, segment, &insert(flush, segment, &found, &rules), &now, &mut loaded, &mut refused)?;
+        write(
+            &transaction,
+            flush,
+            segment,
+            &insert(flush, segment, &found, &rules),
+            &now,
+            &mut loaded,
+            &mut refused,
+        )?;
     }
     if !refused.is_empty() {
         return Err(LoadError::Refused {
@@ -71,8 +79,17 @@ fn insert(flush: &Flush, segment: &Segment, found: &[Found], rules: &Rules) -> S
     let (loaded_at, extracted) = extra(segment);
     let shape = &segment.shape;
     let (mut names, mut values, mut suppressed) = (Vec::new(), Vec::new(), String::new());
-    let revision = 1 + shape.columns.iter().position(|column| column.name == "_revision").expect("checked by the shape");
-    for (index, column) in shape.columns.iter().enumerate().filter(|(_, column)| is_written(segment, column.role)) {
+    let revision = 1 + shape
+        .columns
+        .iter()
+        .position(|column| column.name == "_revision")
+        .expect("checked by the shape");
+    for (index, column) in shape
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| is_written(segment, column.role))
+    {
         let parameter = index + 1;
         names.push(format!("\"{}\"", column.name));
         values.push(match rules.tightened.iter().find(|(name, _)| *name == column.name) {
@@ -105,8 +122,13 @@ fn conflict(flush: &Flush, segment: &Segment, found: &[Found]) -> String {
     }
     let shape = &segment.shape;
     let key: Vec<String> = shape.key_names().map(|name| format!("\"{name}\"")).collect();
-    let written = shape.columns.iter().filter(|column| column.role != Role::Key && is_written(segment, column.role));
-    let mut sets: Vec<String> = written.map(|column| format!("\"{0}\" = excluded.\"{0}\"", column.name)).collect();
+    let written = shape
+        .columns
+        .iter()
+        .filter(|column| column.role != Role::Key && is_written(segment, column.role));
+    let mut sets: Vec<String> = written
+        .map(|column| format!("\"{0}\" = excluded.\"{0}\"", column.name))
+        .collect();
     sets.push(format!("\"{LOADED_AT}\" = excluded.\"{LOADED_AT}\""));
     if segment.kind == RowKind::Delete {
         let emptied = found.iter().filter(|column| column.is_emptied());
@@ -154,9 +176,16 @@ fn write(
     refused: &mut Vec<RefusedRow>,
 ) -> Result<(), LoadError> {
     let mut statement = transaction.prepare_cached(sql).map_err(error::from)?;
-    debug_assert!(flush.covers.iter().any(|cover| cover.partition == segment.rows[0].partition));
+    debug_assert!(
+        flush
+            .covers
+            .iter()
+            .any(|cover| cover.partition == segment.rows[0].partition)
+    );
     let (loaded_at, extracted) = extra(segment);
-    statement.raw_bind_parameter(loaded_at, now.as_str()).map_err(error::from)?;
+    statement
+        .raw_bind_parameter(loaded_at, now.as_str())
+        .map_err(error::from)?;
     for row in &segment.rows {
         let written = bind(&mut statement, segment, row, &mut loaded.nul_replaced).and_then(|()| {
             statement.raw_bind_parameter(extracted, row.version.extracted_at)?;
@@ -184,7 +213,12 @@ fn bind(statement: &mut Statement<'_>, segment: &Segment, row: &Row, nul: &mut u
             return Ok(());
         }
         let at = index + 1;
-        let unwritable = || Fault::Row(format!("column `{}` holds a time outside the years 1 to 9999", column.name));
+        let unwritable = || {
+            Fault::Row(format!(
+                "column `{}` holds a time outside the years 1 to 9999",
+                column.name
+            ))
+        };
         match value {
             Value::Null => statement.raw_bind_parameter(at, rusqlite::types::Null)?,
             Value::Long(long) => statement.raw_bind_parameter(at, long)?,

@@ -5,10 +5,10 @@ use rusqlite::{Connection, Transaction, params};
 use zenfloe_destination::{Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name};
 use zenfloe_record::Fence;
 
+use crate::error;
 use crate::ledger::{begin, lock};
 use crate::table::{Found, columns, schema};
 use crate::time::{bound_text, now_text};
-use crate::error;
 
 /// What a flush must mind of a table's suppression.
 #[derive(Default)]
@@ -39,7 +39,9 @@ pub(crate) fn rules(transaction: &Transaction<'_>, target: &Target, shape: &Tabl
 
 /// The fences of a flush that mean something to its table: where every state is kept, absence is no reason to forget.
 pub(crate) fn acting(mode: Mode, fences: &[Fence]) -> impl Iterator<Item = &Fence> {
-    fences.iter().filter(move |fence| mode == Mode::Upsert || fence.before.is_none())
+    fences
+        .iter()
+        .filter(move |fence| mode == Mode::Upsert || fence.before.is_none())
 }
 
 /// Makes the index that finds a fence's rows. Called outside the flush's transaction.
@@ -171,7 +173,9 @@ pub(crate) fn suppress(
 fn refuse_required(session: &Connection, target: &Target, what: &[Suppression]) -> Result<(), LoadError> {
     let found = columns(session, &target.table)?;
     for one in what {
-        let Suppression::Column { column, .. } = one else { continue };
+        let Suppression::Column { column, .. } = one else {
+            continue;
+        };
         let is_fixed = found.iter().any(|held| held.name == *column && !held.is_emptied());
         if is_fixed || !legal_name(column) {
             return Err(schema(&target.table, format!("column `{column}` cannot be emptied")));

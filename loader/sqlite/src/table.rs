@@ -44,7 +44,10 @@ pub(crate) fn columns(session: &Connection, table: &str) -> Result<Vec<Found>, L
         let known = ["INTEGER", "REAL", "BOOLEAN", "TEXT", "TIMESTAMP", "DATE"];
         Ok(Found {
             name: row.get(0)?,
-            declared: known.into_iter().find(|known| *known == declared).unwrap_or("another type"),
+            declared: known
+                .into_iter()
+                .find(|known| *known == declared)
+                .unwrap_or("another type"),
             is_required: row.get(2)?,
             is_key: row.get::<_, i64>(3)? > 0,
         })
@@ -100,7 +103,10 @@ fn create(table: &str, mode: Mode, shape: &TableShape) -> String {
 
 /// Finds a row's states; not unique, so that a double would show.
 fn history_index(table: &str, shape: &TableShape) -> String {
-    format!("CREATE INDEX \"{table}_by_key\" ON \"{table}\" ({}, \"_version\")", key_list(shape))
+    format!(
+        "CREATE INDEX \"{table}_by_key\" ON \"{table}\" ({}, \"_version\")",
+        key_list(shape)
+    )
 }
 
 fn key_list(shape: &TableShape) -> String {
@@ -111,8 +117,15 @@ fn key_list(shape: &TableShape) -> String {
 fn widen(table: &str, mode: Mode, shape: &TableShape, found: &[Found]) -> Result<Vec<String>, LoadError> {
     let has_key = found.iter().any(|column| column.is_key);
     if has_key != (mode == Mode::Upsert) {
-        let was = if has_key { "the newest state of a row" } else { "every state of a row" };
-        return Err(schema(table, format!("it exists and keeps {was}; give this destination another table or schema")));
+        let was = if has_key {
+            "the newest state of a row"
+        } else {
+            "every state of a row"
+        };
+        return Err(schema(
+            table,
+            format!("it exists and keeps {was}; give this destination another table or schema"),
+        ));
     }
     let mut statements = Vec::new();
     for column in &shape.columns {
@@ -120,10 +133,16 @@ fn widen(table: &str, mode: Mode, shape: &TableShape, found: &[Found]) -> Result
         match found.iter().find(|found| found.name == column.name) {
             Some(found) if found.declared == wanted => {}
             Some(found) => {
-                let what = format!("column `{}` is {} and the rows hold {wanted}", column.name, found.declared);
+                let what = format!(
+                    "column `{}` is {} and the rows hold {wanted}",
+                    column.name, found.declared
+                );
                 return Err(schema(table, what));
             }
-            None => statements.push(format!("ALTER TABLE \"{table}\" ADD COLUMN \"{}\" {wanted}", column.name)),
+            None => statements.push(format!(
+                "ALTER TABLE \"{table}\" ADD COLUMN \"{}\" {wanted}",
+                column.name
+            )),
         }
     }
     Ok(statements)

@@ -64,7 +64,11 @@ pub(crate) fn date_text(days: i32) -> Option<DateText> {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     if !(1..=9999).contains(&year) {
         return None;
@@ -90,7 +94,17 @@ mod tests {
     #[test]
     fn times_are_written_as_sqlite_reads_them() {
         let db = rusqlite::Connection::open_in_memory().expect("memory");
-        for seconds in [0, 1, -1, 951_782_400, 1_709_164_800, 4_107_542_399, -62_135_596_800, 253_402_300_799, -2_203_977_600] {
+        for seconds in [
+            0,
+            1,
+            -1,
+            951_782_400,
+            1_709_164_800,
+            4_107_542_399,
+            -62_135_596_800,
+            253_402_300_799,
+            -2_203_977_600,
+        ] {
             let text = time_text(seconds * 1_000_000).expect("within the years 1 to 9999");
             let query = "SELECT strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')";
             let oracle: String = db.query_row(query, [seconds], |row| row.get(0)).expect("a time");

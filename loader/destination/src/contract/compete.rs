@@ -60,8 +60,12 @@ impl Loader {
     async fn run(mut self) -> usize {
         let mut committed = 0;
         loop {
-            let Some(positions) = self.positions().await else { continue };
-            let Some(flush) = self.next(&positions) else { return committed };
+            let Some(positions) = self.positions().await else {
+                continue;
+            };
+            let Some(flush) = self.next(&positions) else {
+                return committed;
+            };
             match self.rng.u8(0..6) {
                 0 => self.faults.crash_before(self.rng.u64(1..8)),
                 1 => self.faults.lose_commit_reply(),
@@ -87,7 +91,11 @@ impl Loader {
         let all: Vec<_> = (0..PARTITIONS).collect();
         let found = self.destination.positions(&self.target, &self.topic, &all).await.ok()?;
         let next = |partition: Partition| found.get(&TopicPartition::new(self.topic.name.clone(), partition));
-        Some(all.iter().map(|partition| (*partition, next(*partition).expect("entered"))).collect())
+        Some(
+            all.iter()
+                .map(|partition| (*partition, next(*partition).expect("entered")))
+                .collect(),
+        )
     }
 
     /// Some records after the positions; `None` at the end.
@@ -97,7 +105,11 @@ impl Loader {
             let records = &self.partitions[*partition as usize];
             let to = (from + self.rng.i64(1..25)).min(records.len() as Offset);
             if to > *from {
-                covers.push(Cover { partition: *partition, from: *from, to });
+                covers.push(Cover {
+                    partition: *partition,
+                    from: *from,
+                    to,
+                });
                 rows.extend_from_slice(&records[*from as usize..to as usize]);
             }
         }
@@ -120,7 +132,11 @@ async fn competing_loaders(subject: &dyn Subject, seed: u64, mode: Mode) {
             partitions: partitions.clone(),
             rng: Rng::with_seed(seed * 100 + number as u64),
         };
-        loader.destination.prepare(&bench.target, &bench.sample.shape()).await.expect("the table exists");
+        loader
+            .destination
+            .prepare(&bench.target, &bench.sample.shape())
+            .await
+            .expect("the table exists");
         loaders.spawn(loader.run());
     }
     let committed: usize = loaders.join_all().await.into_iter().sum();
@@ -140,7 +156,10 @@ async fn competing_loaders(subject: &dyn Subject, seed: u64, mode: Mode) {
     if mode == Mode::Upsert {
         expected = newest.into_iter().collect();
     }
-    let mut expected: Vec<_> = expected.iter().map(|(id, version)| format!("{id}|{}", version.raw_offset)).collect();
+    let mut expected: Vec<_> = expected
+        .iter()
+        .map(|(id, version)| format!("{id}|{}", version.raw_offset))
+        .collect();
     let mut found = bench.rows(&["id", "_raw_offset"]).await;
     expected.sort_unstable();
     found.sort_unstable();

@@ -37,7 +37,13 @@ const BEFORE: [&str; 3] = ["1|v1|8|false", "2|v1|8|false", "3|v1|7|false"];
 fn after(mode: Mode) -> &'static [&'static str] {
     match mode {
         Mode::Upsert => &["1|v2|8|false", "2|-|-|true", "3|-|-|true"],
-        Mode::Append => &["1|v1|8|false", "1|v2|8|false", "2|-|-|true", "2|v1|8|false", "3|-|-|true"],
+        Mode::Append => &[
+            "1|v1|8|false",
+            "1|v2|8|false",
+            "2|-|-|true",
+            "2|v1|8|false",
+            "3|-|-|true",
+        ],
     }
 }
 
@@ -50,7 +56,13 @@ async fn state(bench: &Bench<'_>) -> Vec<String> {
 
 async fn filled<'s>(subject: &'s dyn Subject, table: &str, mode: Mode) -> Bench<'s> {
     let bench = Bench::new(subject, table, mode).await;
-    bench.load(vec![Line::new(1, 1).of(8), Line::new(2, 1).of(8), Line::new(3, 1).of(7)]).await;
+    bench
+        .load(vec![
+            Line::new(1, 1).of(8),
+            Line::new(2, 1).of(8),
+            Line::new(3, 1).of(7),
+        ])
+        .await;
     bench
 }
 
@@ -92,7 +104,15 @@ async fn a_lost_commit_reply(subject: &dyn Subject, mode: Mode) {
     assert_eq!(bench.position().await, 9, "it was committed all the same");
     let again = bench.flush(flush.clone()).await.expect("the flush is known");
     assert!(again.repeated);
-    assert!(bench.another().await.flush(flush).await.expect("to every process").repeated);
+    assert!(
+        bench
+            .another()
+            .await
+            .flush(flush)
+            .await
+            .expect("to every process")
+            .repeated
+    );
     assert_eq!(state(&bench).await, after(mode));
 }
 
@@ -109,7 +129,10 @@ async fn a_crash_within_an_erasure(subject: &dyn Subject) {
         bench.faults.crash_before(n);
         let crashed = bench.destination.suppress(&bench.target, &what).await.is_err();
         let heir = bench.another().await;
-        heir.destination.suppress(&bench.target, &what).await.expect("called again");
+        heir.destination
+            .suppress(&bench.target, &what)
+            .await
+            .expect("called again");
         heir.load(vec![Line::new(1, 9).of(8)]).await;
         bench.expect(&["id", "note"], &["1|-", "2|-", "3|v1"]).await;
         if !crashed {

@@ -98,7 +98,10 @@ impl<'s> Bench<'s> {
         let found = self.destination.positions(&self.target, &self.topic, partitions).await;
         let found = found.expect("positions can be read");
         let next = |partition: &Partition| found.get(&TopicPartition::new(self.topic.name.clone(), *partition));
-        partitions.iter().map(|partition| next(partition).expect("every partition is entered")).collect()
+        partitions
+            .iter()
+            .map(|partition| next(partition).expect("every partition is entered"))
+            .collect()
     }
 
     /// A flush of partition 0.
@@ -108,7 +111,13 @@ impl<'s> Bench<'s> {
     }
 
     pub(crate) fn of_rows(&self, covers: Vec<Cover>, rows: Vec<Row>, fences: Vec<Fence>) -> Arc<Flush> {
-        Arc::new(Flush::new(self.target.clone(), self.topic.clone(), covers, rows, fences))
+        Arc::new(Flush::new(
+            self.target.clone(),
+            self.topic.clone(),
+            covers,
+            rows,
+            fences,
+        ))
     }
 
     pub(crate) async fn flush(&self, flush: Arc<Flush>) -> Result<crate::Loaded, LoadError> {
@@ -119,13 +128,17 @@ impl<'s> Bench<'s> {
     pub(crate) async fn load(&self, lines: Vec<Line>) -> crate::Loaded {
         let from = self.position().await;
         let to = from + lines.len() as Offset;
-        self.flush(self.of(from, to, lines, Vec::new())).await.expect("the flush is in order")
+        self.flush(self.of(from, to, lines, Vec::new()))
+            .await
+            .expect("the flush is in order")
     }
 
     /// Loads one fence after what is there.
     pub(crate) async fn fence(&self, fence: Fence) -> crate::Loaded {
         let from = self.position().await;
-        self.flush(self.of(from, from + 1, Vec::new(), vec![fence])).await.expect("the flush is in order")
+        self.flush(self.of(from, from + 1, Vec::new(), vec![fence]))
+            .await
+            .expect("the flush is in order")
     }
 
     /// The table's rows, columns joined by `|`, null as `-`.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use zenfloe_record::{Offset, Origin, Partition, RowVersion};
 
-use crate::{META, ColumnType, Row, RowKind, TableShape};
+use crate::{ColumnType, META, Row, RowKind, TableShape};
 
 /// The schema of the contract's tables: `id`, a column of each type, in the second edition `added`.
 #[derive(Debug, Clone)]
@@ -178,14 +178,23 @@ impl Sample {
 
     /// The Avro bytes of a row.
     pub fn body(&self, partition: Partition, line: &Line) -> Vec<u8> {
-        let RowVersion { version, extracted_at, raw_offset, revision } = line.version;
+        let RowVersion {
+            version,
+            extracted_at,
+            raw_offset,
+            revision,
+        } = line.version;
         let mut body = Vec::new();
         let to = &mut body;
         long(to, line.id);
         option(to, line.parent, long);
         option(to, line.note.as_deref(), text);
-        option(to, Some(0.5_f64).filter(|_| !line.deleted), |to, ratio| to.extend(ratio.to_le_bytes()));
-        option(to, Some(true).filter(|_| !line.deleted), |to, flag| to.push(u8::from(flag)));
+        option(to, Some(0.5_f64).filter(|_| !line.deleted), |to, ratio| {
+            to.extend(ratio.to_le_bytes())
+        });
+        option(to, Some(true).filter(|_| !line.deleted), |to, flag| {
+            to.push(u8::from(flag))
+        });
         option(to, line.at, long);
         option(to, Some(20_000).filter(|_| !line.deleted), long);
         option(to, line.data.as_deref(), text);

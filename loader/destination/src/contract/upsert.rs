@@ -26,7 +26,9 @@ async fn every_type_arrives(subject: &dyn Subject) {
     let full = Line {
         at: Some(-1),
         data: Some(r#"{"a":[1,"ä"]}"#.into()),
-        ..Line::new(i64::MIN, 1_767_323_045_000_001).of(i64::MAX).note("ä\"'\\,\n\t")
+        ..Line::new(i64::MIN, 1_767_323_045_000_001)
+            .of(i64::MAX)
+            .note("ä\"'\\,\n\t")
     };
     let far = Line {
         at: Some(253_402_300_799_999_999),
@@ -84,8 +86,14 @@ async fn repeated_and_reordered_batches(subject: &dyn Subject) {
     assert_eq!(bench.flush(first.clone()).await.expect("in order").written, 2);
     let again = bench.flush(first.clone()).await.expect("a repeated flush is known");
     assert!(again.repeated && again.written == 0);
-    assert_class(bench.flush(bench.of(5, 15, vec![Line::new(1, 9)], Vec::new())).await, Class::Moved);
-    assert_class(bench.flush(bench.of(12, 15, vec![Line::new(1, 9)], Vec::new())).await, Class::Moved);
+    assert_class(
+        bench.flush(bench.of(5, 15, vec![Line::new(1, 9)], Vec::new())).await,
+        Class::Moved,
+    );
+    assert_class(
+        bench.flush(bench.of(12, 15, vec![Line::new(1, 9)], Vec::new())).await,
+        Class::Moved,
+    );
     bench.flush(second).await.expect("in order");
     assert_class(bench.flush(first).await, Class::Moved);
     assert_eq!(bench.position().await, 20);
@@ -94,10 +102,25 @@ async fn repeated_and_reordered_batches(subject: &dyn Subject) {
 
 async fn newest_version_wins(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_newest", Mode::Upsert).await;
-    let at = |version, extracted_at, raw_offset, revision| RowVersion { version, extracted_at, raw_offset, revision };
+    let at = |version, extracted_at, raw_offset, revision| RowVersion {
+        version,
+        extracted_at,
+        raw_offset,
+        revision,
+    };
     let held = at(1_000, 500, 50, 5);
-    let older = [at(999, 900, 90, 9), at(1_000, 499, 90, 9), at(1_000, 500, 49, 9), at(1_000, 500, 50, 4)];
-    let newer = [at(1_000, 500, 50, 6), at(1_000, 500, 51, 1), at(1_000, 501, 1, 1), at(1_001, 1, 1, 1)];
+    let older = [
+        at(999, 900, 90, 9),
+        at(1_000, 499, 90, 9),
+        at(1_000, 500, 49, 9),
+        at(1_000, 500, 50, 4),
+    ];
+    let newer = [
+        at(1_000, 500, 50, 6),
+        at(1_000, 500, 51, 1),
+        at(1_000, 501, 1, 1),
+        at(1_001, 1, 1, 1),
+    ];
     bench.load(vec![Line::new(1, 0).version(held).note("held")]).await;
     for version in older {
         let loaded = bench.load(vec![Line::new(1, 0).version(version).note("older")]).await;
@@ -116,24 +139,49 @@ async fn newest_version_wins(subject: &dyn Subject) {
 
 async fn one_key_several_times_in_a_flush(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_same_key", Mode::Upsert).await;
-    bench.load(vec![Line::new(1, 2), Line::new(1, 3), Line::new(1, 1), Line::new(2, 1)]).await;
-    bench.load(vec![Line::new(2, 5), Line::deleted(2, 6), Line::new(2, 4)]).await;
-    bench.expect(&["id", "note", "_deleted"], &["1|v3|false", "2|-|true"]).await;
+    bench
+        .load(vec![Line::new(1, 2), Line::new(1, 3), Line::new(1, 1), Line::new(2, 1)])
+        .await;
+    bench
+        .load(vec![Line::new(2, 5), Line::deleted(2, 6), Line::new(2, 4)])
+        .await;
+    bench
+        .expect(&["id", "note", "_deleted"], &["1|v3|false", "2|-|true"])
+        .await;
 }
 
 async fn an_added_column(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_added", Mode::Upsert).await;
-    bench.load(vec![Line::new(1, 1), Line::new(2, 1), Line::new(3, 1)]).await;
+    bench
+        .load(vec![Line::new(1, 1), Line::new(2, 1), Line::new(3, 1)])
+        .await;
     let second = Sample::second("c_added");
     let other = bench.another().await;
     tokio::join!(bench.prepare(&second), other.prepare(&second));
     bench.prepare(&bench.sample).await;
     let newer: Vec<_> = (1..=3).map(|id| Line::new(id, 2).added("there")).collect();
-    let flush = bench.of_rows(vec![Cover { partition: 0, from: 3, to: 6 }], rows_at(&second, 0, 3, newer), Vec::new());
+    let flush = bench.of_rows(
+        vec![Cover {
+            partition: 0,
+            from: 3,
+            to: 6,
+        }],
+        rows_at(&second, 0, 3, newer),
+        Vec::new(),
+    );
     bench.flush(flush).await.expect("in order");
-    bench.expect(&["id", "note", "added"], &["1|v2|there", "2|v2|there", "3|v2|there"]).await;
-    bench.load(vec![Line::new(1, 3), Line::deleted(2, 3), Line::new(4, 3)]).await;
-    bench.expect(&["id", "note", "added"], &["1|v3|there", "2|-|-", "3|v2|there", "4|v3|-"]).await;
+    bench
+        .expect(&["id", "note", "added"], &["1|v2|there", "2|v2|there", "3|v2|there"])
+        .await;
+    bench
+        .load(vec![Line::new(1, 3), Line::deleted(2, 3), Line::new(4, 3)])
+        .await;
+    bench
+        .expect(
+            &["id", "note", "added"],
+            &["1|v3|there", "2|-|-", "3|v2|there", "4|v3|-"],
+        )
+        .await;
 }
 
 async fn another_type_is_refused(subject: &dyn Subject) {
@@ -143,7 +191,10 @@ async fn another_type_is_refused(subject: &dyn Subject) {
     let refused = bench.destination.prepare(&bench.target, &shape).await;
     let message = refused.expect_err("a text cannot become a number").to_string();
     assert!(message.contains("`note`"), "{message}");
-    let append = crate::Target { mode: Mode::Append, ..bench.target.clone() };
+    let append = crate::Target {
+        mode: Mode::Append,
+        ..bench.target.clone()
+    };
     let refused = bench.destination.prepare(&append, &bench.sample.shape()).await;
     assert_class(refused, Class::Stop);
 }
@@ -169,9 +220,17 @@ async fn every_version_in_append_mode(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_append", Mode::Append).await;
     let lines = vec![Line::new(1, 2), Line::new(1, 1), Line::deleted(1, 3), Line::new(2, 1)];
     assert_eq!(bench.load(lines.clone()).await.written, 4);
-    let rows = ["1|1970-01-01 00:00:00.000001|v1|false", "1|1970-01-01 00:00:00.000002|v2|false", "1|1970-01-01 00:00:00.000003|-|true", "2|1970-01-01 00:00:00.000001|v1|false"];
+    let rows = [
+        "1|1970-01-01 00:00:00.000001|v1|false",
+        "1|1970-01-01 00:00:00.000002|v2|false",
+        "1|1970-01-01 00:00:00.000003|-|true",
+        "2|1970-01-01 00:00:00.000001|v1|false",
+    ];
     bench.expect(&["id", "_version", "note", "_deleted"], &rows).await;
-    let again = bench.flush(bench.of(0, 4, lines.clone(), Vec::new())).await.expect("a repeated flush is known");
+    let again = bench
+        .flush(bench.of(0, 4, lines.clone(), Vec::new()))
+        .await
+        .expect("a repeated flush is known");
     assert!(again.repeated);
     bench.expect(&["id", "_version", "note", "_deleted"], &rows).await;
     // Only positions keep doubles out: a record that stands twice in the topic stands twice here.
@@ -187,7 +246,15 @@ async fn refused_rows_are_named(subject: &dyn Subject) {
     }
     let mut rows = rows_at(&bench.sample, 0, 0, lines);
     rows[100].body.truncate(9);
-    let mut flush = bench.of_rows(vec![Cover { partition: 0, from: 0, to: 300 }], rows, Vec::new());
+    let mut flush = bench.of_rows(
+        vec![Cover {
+            partition: 0,
+            from: 0,
+            to: 300,
+        }],
+        rows,
+        Vec::new(),
+    );
     let mut refused = Vec::new();
     for _ in 0..10 {
         match bench.flush(flush.clone()).await {
@@ -197,7 +264,10 @@ async fn refused_rows_are_named(subject: &dyn Subject) {
             }
             Err(LoadError::Refused { rows, .. }) => {
                 assert_eq!(bench.position().await, 0, "nothing is committed");
-                let named = |row: &crate::Row| rows.iter().any(|bad| (bad.partition, bad.offset) == (row.partition, row.offset));
+                let named = |row: &crate::Row| {
+                    rows.iter()
+                        .any(|bad| (bad.partition, bad.offset) == (row.partition, row.offset))
+                };
                 let (kept, out) = flush.without(named);
                 assert_eq!(out.len(), rows.len(), "each row named is one of the flush");
                 refused.extend(rows.iter().map(|row| row.offset));
@@ -214,23 +284,58 @@ async fn refused_rows_are_named(subject: &dyn Subject) {
 async fn partitions_and_topics(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_positions", Mode::Upsert).await;
     assert_eq!(bench.positions(&[0, 1, 2, 11]).await, [0, 0, 0, 0]);
-    let rows = [rows_at(&bench.sample, 1, 0, vec![Line::new(1, 1)]), rows_at(&bench.sample, 2, 0, vec![Line::new(2, 1)])].concat();
-    let covers = vec![Cover { partition: 2, from: 0, to: 6 }, Cover { partition: 1, from: 0, to: 5 }];
-    bench.flush(bench.of_rows(covers, rows, Vec::new())).await.expect("in order");
+    let rows = [
+        rows_at(&bench.sample, 1, 0, vec![Line::new(1, 1)]),
+        rows_at(&bench.sample, 2, 0, vec![Line::new(2, 1)]),
+    ]
+    .concat();
+    let covers = vec![
+        Cover {
+            partition: 2,
+            from: 0,
+            to: 6,
+        },
+        Cover {
+            partition: 1,
+            from: 0,
+            to: 5,
+        },
+    ];
+    bench
+        .flush(bench.of_rows(covers, rows, Vec::new()))
+        .await
+        .expect("in order");
     assert_eq!(bench.another().await.positions(&[0, 1, 2]).await, [0, 5, 6]);
     // One partition out of place spoils the whole flush.
-    let covers = vec![Cover { partition: 1, from: 5, to: 9 }, Cover { partition: 2, from: 5, to: 9 }];
+    let covers = vec![
+        Cover {
+            partition: 1,
+            from: 5,
+            to: 9,
+        },
+        Cover {
+            partition: 2,
+            from: 5,
+            to: 9,
+        },
+    ];
     let rows = rows_at(&bench.sample, 1, 5, vec![Line::new(3, 1)]);
     assert_class(bench.flush(bench.of_rows(covers, rows, Vec::new())).await, Class::Moved);
     assert_eq!(bench.positions(&[0, 1, 2]).await, [0, 5, 6]);
     bench.expect(&["id"], &["1", "2"]).await;
 
-    let recreated = TopicRef { id: "second".into(), ..bench.topic.clone() };
+    let recreated = TopicRef {
+        id: "second".into(),
+        ..bench.topic.clone()
+    };
     let stopped = bench.destination.positions(&bench.target, &recreated, &[0]).await;
     assert_class(stopped, Class::Stop);
     let mut late = (*bench.of(0, 1, Vec::new(), Vec::new())).clone();
     late.topic = recreated;
-    assert!(bench.flush(Arc::new(late)).await.is_err(), "a flush of another topic moves nothing");
+    assert!(
+        bench.flush(Arc::new(late)).await.is_err(),
+        "a flush of another topic moves nothing"
+    );
     assert_eq!(bench.positions(&[0, 1, 2]).await, [0, 5, 6]);
 }
 

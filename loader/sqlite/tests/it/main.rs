@@ -29,9 +29,18 @@ impl Subject for File {
 
     async fn select(&self, table: &str, columns: &[&str]) -> Vec<Vec<Option<String>>> {
         let db = rusqlite::Connection::open(&self.0).expect("readable while it is written");
-        let list = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
-        let mut statement = db.prepare(&format!("SELECT {list} FROM \"{table}\" ORDER BY {list}")).expect("the table is there");
-        let is_boolean: Vec<bool> = statement.columns().iter().map(|column| column.decl_type() == Some("BOOLEAN")).collect();
+        let list = columns
+            .iter()
+            .map(|column| format!("\"{column}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let mut statement = db
+            .prepare(&format!("SELECT {list} FROM \"{table}\" ORDER BY {list}"))
+            .expect("the table is there");
+        let is_boolean: Vec<bool> = columns
+            .iter()
+            .map(|column| declared(&db, table, column) == "BOOLEAN")
+            .collect();
         let rows = statement.query_map([], |row| {
             let cell = |at: usize| match row.get_ref(at).expect("a column") {
                 ValueRef::Null => None,
@@ -45,6 +54,13 @@ impl Subject for File {
         });
         rows.expect("a query").collect::<Result<_, _>>().expect("rows")
     }
+}
+
+/// The type that a column was declared with.
+fn declared(db: &rusqlite::Connection, table: &str, column: &str) -> String {
+    let query = "SELECT type FROM pragma_table_info(?1) WHERE name = ?2";
+    db.query_row(query, [table, column], |row| row.get(0))
+        .expect("the column is there")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +80,10 @@ async fn a_file_that_is_no_database_stops_and_a_busy_one_is_waited_for() {
     };
     let error = Sqlite::new(config(text)).open().await.expect_err("it is no database");
     assert_eq!(error.class(), Class::Stop, "{error}");
-    let error = Sqlite::new(config(folder.path().to_owned())).open().await.expect_err("it is a folder");
+    let error = Sqlite::new(config(folder.path().to_owned()))
+        .open()
+        .await
+        .expect_err("it is a folder");
     assert_eq!(error.class(), Class::Stop, "{error}");
 
     let path = folder.path().join("busy.sqlite");
@@ -73,7 +92,10 @@ async fn a_file_that_is_no_database_stops_and_a_busy_one_is_waited_for() {
     let other = rusqlite::Connection::open(path).expect("another process");
     other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let (target, topic) = place();
-    let error = sqlite.positions(&target, &topic, &[0]).await.expect_err("the file is locked");
+    let error = sqlite
+        .positions(&target, &topic, &[0])
+        .await
+        .expect_err("the file is locked");
     assert_eq!(error.class(), Class::Retry, "{error}");
     other.execute_batch("ROLLBACK").expect("it was begun");
     sqlite.positions(&target, &topic, &[0]).await.expect("the file is free");
@@ -105,14 +127,27 @@ async fn columns_are_described_and_fences_find_rows_by_an_index() {
     };
     let fence = zenfloe_record::Fence { scope, before: Some(5) };
     let rows = vec![sample.row_at(0, 0, &Line::new(1, 9).of(7))];
-    let cover = Cover { partition: 0, from: 0, to: 2 };
+    let cover = Cover {
+        partition: 0,
+        from: 0,
+        to: 2,
+    };
     let flush = Flush::new(target, topic, vec![cover], rows, vec![fence]);
     sqlite.flush(Arc::new(flush)).await.expect("in order");
 
     let db = rusqlite::Connection::open(&file.0).expect("readable");
     let text = |sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).expect("one row");
-    assert_eq!(text("SELECT comment FROM _zenfloe_columns WHERE column_name = 'note'"), "A text. [text: redact]");
-    assert_eq!(text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'things_by%'"), "things_by_parent_id");
-    assert_eq!(text("SELECT typeof(id) || typeof(at) || typeof(received_at) FROM things"), "integernulltext");
+    assert_eq!(
+        text("SELECT comment FROM _zenfloe_columns WHERE column_name = 'note'"),
+        "A text. [text: redact]"
+    );
+    assert_eq!(
+        text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'things_by%'"),
+        "things_by_parent_id"
+    );
+    assert_eq!(
+        text("SELECT typeof(id) || typeof(at) || typeof(received_at) FROM things"),
+        "integernulltext"
+    );
     assert_eq!(text("PRAGMA journal_mode"), "wal");
 }
