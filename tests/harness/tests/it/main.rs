@@ -35,9 +35,10 @@ async fn kafka_answers_and_keeps_its_topics_over_a_kill() {
 }
 
 #[tokio::test]
-async fn three_brokers_do_without_one() {
+async fn three_secure_brokers_do_without_one() {
     let three = KafkaConfig {
         brokers: 3,
+        secure: true,
         ..KafkaConfig::default()
     };
     let mut kafka = Kafka::start_with(three).await.expect("three brokers");
