@@ -86,6 +86,7 @@ pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
         .map(|collection| Plan {
             name: collection.name.clone(),
             lane: buckets(collection)[0].to_owned(),
+            abreast: abreast(collection),
             rank: rank(collection),
             after: if rank(collection) > RANK_OF_LISTS {
                 first.clone()
@@ -99,6 +100,15 @@ pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
 }
 
 const RANK_OF_LISTS: u32 = 3;
+
+/// A heavy page takes longer than its slot lasts, so two collections fill an export's bucket; lists are
+/// light and their bucket is large. More would hold more pages in memory for nothing.
+fn abreast(collection: &Collection) -> usize {
+    match collection.endpoint.bucket {
+        Bucket::Account => 4,
+        Bucket::IncrementalExports | Bucket::IncrementalExportsCursor => 2,
+    }
+}
 
 /// Definitions of custom fields first, then people, lists, and what people wrote.
 fn rank(collection: &Collection) -> u32 {

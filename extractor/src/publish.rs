@@ -112,7 +112,7 @@ impl Publisher {
             at: TopicPartition::new(target.topic.clone(), partition),
             timestamp: None,
             key: Bytes::copy_from_slice(key),
-            value: Some(value.into()),
+            value: Some(fitted(value)),
             headers,
         }
     }
@@ -163,10 +163,15 @@ impl Publisher {
             at: TopicPartition::new(self.dead.clone(), partition_of(&key, self.dead_partitions)),
             timestamp: None,
             key: key.into(),
-            value: Some(value.into()),
+            value: Some(fitted(value)),
             headers: letter.encode(&headers),
         }
     }
+}
+
+/// Gives back what compression did not need: a page is held until it is committed.
+fn fitted(sealed: Vec<u8>) -> Bytes {
+    sealed.into_boxed_slice().into()
 }
 
 fn size_of(append: &Append) -> usize {

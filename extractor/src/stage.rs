@@ -38,6 +38,8 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<Drained, Stage
 struct Fetched {
     name: String,
     leave: Leave,
+    /// When the answer was here.
+    at: Moment,
     result: Result<Page, SourceError>,
 }
 
@@ -98,7 +100,10 @@ impl Stage {
             return Ok(None);
         };
         let state_at = TopicPartition::new(Topic::state(&parts.source), 0);
-        let mut left = state::read(&*log, &state_at).await?;
+        let Some(records) = patiently!(stop, state::records(&*log, &state_at).await) else {
+            return Ok(None);
+        };
+        let mut left = state::read(records, &state_at)?;
         let now = parts.clock.now();
         let mut budget = Budget::new(parts.config.rules());
         if let Some(pacing) = &left.pacing {
@@ -109,10 +114,10 @@ impl Stage {
         for collection in collections {
             let mut item = Work::resume(collection, &topics, &parts, &mut left)?;
             // A topic that was there before may take less, or more, than the configuration says.
-            let limit = log
-                .topic(&item.target.topic)
-                .await?
-                .and_then(|topic| topic.max_message_bytes);
+            let Some(topic) = patiently!(stop, log.topic(&item.target.topic).await) else {
+                return Ok(None);
+            };
+            let limit = topic.and_then(|topic| topic.max_message_bytes);
             item.target.max_message_bytes = limit.unwrap_or(item.target.max_message_bytes);
             schedule.resume(
                 &collection.name,
@@ -190,10 +195,7 @@ impl Stage {
                     Next::Run(name) => {
                         let buckets = plan::buckets(self.work[&name].target.collection);
                         match self.budget.take(buckets, now) {
-                            Ok(leave) => {
-                                self.fetch(name, leave);
-                                break;
-                            }
+                            Ok(leave) => self.fetch(name, leave),
                             Err(until) => {
                                 self.progress
                                     .set_status(&name, Status::Waiting { until: micros(until) });
@@ -215,16 +217,27 @@ impl Stage {
     fn fetch(&mut self, name: String, leave: Leave) {
         let work = &self.work[&name];
         let (api, collection, place) = (self.api.clone(), work.target.collection, work.place.clone());
+        let clock = self.clock.clone();
         self.progress.set_status(&name, Status::Running);
         self.under_way.insert(name.clone());
         self.fetches.spawn(async move {
             let result = api.page(collection, &place).await;
-            Fetched { name, leave, result }
+            Fetched {
+                name,
+                leave,
+                at: clock.now(),
+                result,
+            }
         });
     }
 
     async fn finish(&mut self, fetched: Fetched, stop: &CancellationToken) -> Result<(), StageError> {
-        let Fetched { name, leave, result } = fetched;
+        let Fetched {
+            name,
+            leave,
+            at,
+            result,
+        } = fetched;
         let now = self.clock.now();
         self.under_way.remove(&name);
         let (status, readings) = match &result {
@@ -239,7 +252,7 @@ impl Stage {
         let bucket = plan::buckets(self.work[&name].target.collection)[0];
         counter!("zenfloe_extract_requests_total", "source" => self.source.to_string(), "bucket" => bucket, "status" => status)
             .increment(1);
-        self.budget.answered(leave, readings, now);
+        self.budget.answered(leave, readings, at);
         self.progress.of(&name, |shown| shown.requests += 1);
         match result {
             Ok(page) => self.commit(&name, page, stop).await,
@@ -398,9 +411,8 @@ impl Stage {
             });
         }
         if let Fault::RateLimited { after } = error.fault {
-            // Zendesk's counters cover more than this collection.
-            let penalty = after.unwrap_or(UNSAID_PENALTY);
-            self.budget.block(plan::buckets(work.target.collection), now + penalty);
+            let buckets = refused_buckets(plan::buckets(work.target.collection), &error);
+            self.budget.block(&buckets, now + after.unwrap_or(UNSAID_PENALTY));
         }
         let wait = match error.fault {
             Fault::TokenRefused => Duration::ZERO,
@@ -460,6 +472,16 @@ async fn dead_partitions(log: &dyn Log, parts: &Parts) -> Result<Partition, LogE
     };
     log.ensure(std::slice::from_ref(&spec)).await?;
     Ok(spec.partitions)
+}
+
+/// The buckets that a 429 speaks of: those with nothing left; all of them where it does not tell.
+fn refused_buckets(buckets: &[&'static str], error: &SourceError) -> Vec<&'static str> {
+    let is_empty = |bucket: &&&str| {
+        let mut readings = error.readings.iter();
+        readings.any(|reading| reading.bucket == **bucket && reading.remaining == Some(0))
+    };
+    let empty: Vec<_> = buckets.iter().filter(is_empty).copied().collect();
+    if empty.is_empty() { buckets.to_vec() } else { empty }
 }
 
 /// An error and its causes in one line.

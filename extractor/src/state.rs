@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use zenfloe_log::{Append, Log};
+use zenfloe_log::{Append, Log, LogError, Record};
 use zenfloe_pacing::Snapshot;
 use zenfloe_record::{Cursor, Headers, TopicPartition};
 
@@ -21,10 +21,14 @@ pub(crate) struct State {
     pub(crate) pacing: Option<Snapshot>,
 }
 
-/// Reads the state topic to its end.
-pub(crate) async fn read(log: &dyn Log, at: &TopicPartition) -> Result<State, StageError> {
+/// Everything that stands in the state topic.
+pub(crate) async fn records(log: &dyn Log, at: &TopicPartition) -> Result<Vec<Record>, LogError> {
     let bounds = log.bounds(at).await?;
-    let (records, _) = log.scan(at, bounds.start).await?;
+    Ok(log.scan(at, bounds.start).await?.0)
+}
+
+/// Reads the newest record of each key.
+pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, StageError> {
     let mut newest: BTreeMap<Bytes, Bytes> = BTreeMap::new();
     for record in records {
         match record.value {

@@ -24,8 +24,11 @@ pub enum Mode {
 pub struct Plan {
     /// The collection.
     pub name: String,
-    /// Collections of one lane are read one page at a time; lanes run side by side.
+    /// Collections of one lane share a rate bucket; lanes run side by side.
     pub lane: String,
+    /// Collections of the lane that are read at the same time, a page of each: enough that slow answers
+    /// leave no slot of the bucket unused. The same for all of a lane.
+    pub abreast: usize,
     /// Of several that are due the one with the smallest rank goes first.
     pub rank: u32,
     /// Collections whose first complete pass must be over before this one begins.
@@ -113,14 +116,18 @@ impl Schedule {
         let mut earliest: Option<Moment> = None;
         let mut is_blocked = false;
         let mut pick = None;
+        let mut running = 0;
         for (index, entry) in self.entries.iter().enumerate() {
             if entry.plan.lane != lane || self.is_over(entry) {
                 continue;
             }
             if entry.running {
-                return Next::Blocked;
-            }
-            if self.waits_for_another(entry) {
+                running += 1;
+                is_blocked = true;
+                if running >= entry.plan.abreast {
+                    return Next::Blocked;
+                }
+            } else if self.waits_for_another(entry) {
                 is_blocked = true;
             } else if entry.due > now {
                 earliest = Some(earliest.map_or(entry.due, |held| held.min(entry.due)));
@@ -226,6 +233,7 @@ mod tests {
         Plan {
             name: name.into(),
             lane: lane.into(),
+            abreast: 1,
             rank,
             after: after.iter().map(|name| (*name).into()).collect(),
             interval: 30 * MINUTE,
@@ -313,6 +321,26 @@ mod tests {
             run("organizations"),
             "by rank, between two pages"
         );
+    }
+
+    #[test]
+    fn a_wide_lane_reads_several_collections_at_once_but_one_page_of_each() {
+        let wide = |name: &str, rank| Plan {
+            abreast: 2,
+            ..plan(name, "lists", rank, &[])
+        };
+        let mut schedule = Schedule::new(Mode::Once, vec![wide("a", 0), wide("b", 1), wide("c", 2)]);
+        assert_eq!(schedule.next("lists", MINUTE), run("a"));
+        assert_eq!(schedule.next("lists", MINUTE), run("b"));
+        assert_eq!(schedule.next("lists", MINUTE), Next::Blocked);
+        schedule.page_done("b", 1, false, MINUTE);
+        assert_eq!(schedule.next("lists", MINUTE), run("b"), "by rank");
+        schedule.page_done("b", 1, true, MINUTE);
+        assert_eq!(schedule.next("lists", MINUTE), run("c"));
+        schedule.page_done("c", 1, true, MINUTE);
+        assert_eq!(schedule.next("lists", MINUTE), Next::Blocked, "`a` is under way");
+        schedule.page_done("a", 1, true, MINUTE);
+        assert!(schedule.is_done());
     }
 
     #[test]

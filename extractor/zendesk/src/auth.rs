@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use zenfloe_pacing::Moment;
 
+use crate::body::{self, Unread};
 use crate::refusal::{self, Said};
 use crate::{Auth, ConfigError, Fault};
 
@@ -67,6 +68,8 @@ struct TokenAnswer {
 
 /// A token is replaced after this share of its life.
 const RENEW_AT: f64 = 0.8;
+/// A token with its scopes has some hundred bytes.
+const LARGEST_TOKEN_ANSWER: usize = 1 << 20;
 
 impl Credentials {
     /// Reads the secrets.
@@ -164,35 +167,38 @@ impl Grant {
             scope: &self.scope,
         };
         let url = format!("{}/oauth/tokens", base.as_str().trim_end_matches('/'));
-        let transport = |error: reqwest::Error| Fault::Transport(error.without_url());
-        let answer = http.post(url).json(&request).send().await.map_err(transport)?;
+        let sent = http.post(url).json(&request).send().await;
+        let answer = sent.map_err(|error| Unread::from(error).fault())?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = answer.bytes().await.map_err(transport)?;
-        match status.as_u16() {
-            200 | 201 => {}
-            408 | 409 | 429 | 500.. => {
-                return Err(refusal::fault(
-                    status,
-                    &headers,
-                    &body,
-                    base.host_str().unwrap_or_default(),
-                ));
-            }
-            code => {
-                let said = Said::read(&body).text();
-                return Err(Fault::Unauthorized {
-                    said: format!("no access token, status {code}: {said}"),
-                });
-            }
+        let body = body::read(answer, 0, LARGEST_TOKEN_ANSWER)
+            .await
+            .map_err(Unread::fault)?;
+        if status.is_success() {
+            return token(&body, now);
         }
-        let broken = |what: &str| Fault::Broken { what: what.into() };
-        let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| broken("no access token in it"))?;
-        let header = sensitive(&format!("Bearer {}", token.access_token))
-            .ok_or_else(|| broken("the access token is no header value"))?;
-        let life = token.expires_in.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
-        let renew_at = life.map(|seconds| now + Duration::from_secs_f64(seconds.min(1e9) * RENEW_AT));
-        Ok(Token { header, renew_at })
+        match refusal::fault(status, &headers, &body, base.host_str().unwrap_or_default()) {
+            // What passes by itself, and what is wrong with the address rather than with the client.
+            fault @ (Fault::RateLimited { .. } | Fault::Unavailable { .. } | Fault::NoSuchAccount { .. }) => Err(fault),
+            _ => Err(Fault::Unauthorized {
+                said: format!(
+                    "no access token, status {}: {}",
+                    status.as_u16(),
+                    Said::read(&body).text()
+                ),
+            }),
+        }
     }
+}
+
+/// Reads the answer to a request for a token.
+fn token(body: &[u8], now: Moment) -> Result<Token, Fault> {
+    let broken = |what: &str| Fault::Broken { what: what.into() };
+    let token: TokenAnswer = serde_json::from_slice(body).map_err(|_| broken("no access token in it"))?;
+    let header = sensitive(&format!("Bearer {}", token.access_token))
+        .ok_or_else(|| broken("the access token is no header value"))?;
+    let life = token.expires_in.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let renew_at = life.map(|seconds| now + Duration::from_secs_f64(seconds.min(1e9) * RENEW_AT));
+    Ok(Token { header, renew_at })
 }
 
 fn sensitive(text: &str) -> Option<HeaderValue> {

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
@@ -12,11 +13,13 @@ use zenfloe_pacing::Reading;
 use zenfloe_record::Micros;
 
 use crate::auth::Credentials;
+use crate::body::{self, Unread};
 use crate::envelope::Envelope;
+use crate::failure::{Failure, FaultOrUnread};
 use crate::refusal::{self, Said};
 use crate::size::PageSize;
 use crate::step::Exchange;
-use crate::{Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, Source, SourceError};
+use crate::{Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, Source, SourceError, Unavailability};
 
 /// A Zendesk account's API.
 pub struct Client {
@@ -26,6 +29,8 @@ pub struct Client {
     max_response: usize,
     clock: Clock,
     habits: Mutex<HashMap<String, Habit>>,
+    /// A page has come from this address: there is an account.
+    is_known: AtomicBool,
 }
 
 /// What earlier pages of a collection taught.
@@ -44,11 +49,14 @@ struct Answer {
     body: Bytes,
 }
 
-/// A body that was not read to its end.
-enum Unread {
-    TooSlow,
-    TooLarge,
-    Lost(reqwest::Error),
+impl Answer {
+    fn failed(&self, fault: Fault) -> Failure {
+        Failure {
+            status: Some(self.status.as_u16()),
+            readings: self.readings.clone(),
+            fault: fault.into(),
+        }
+    }
 }
 
 /// Establishing a connection takes no longer, or never succeeds.
@@ -78,11 +86,23 @@ impl Client {
             base,
             clock,
             habits: Mutex::default(),
+            is_known: AtomicBool::new(false),
         })
     }
 
-    fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+    /// What an answer that is no page means for what was asked.
+    fn refusal(&self, answer: &Answer) -> Failure {
+        let host = self.base.host_str().unwrap_or_default();
+        let fault = match refusal::fault(answer.status, &answer.headers, &answer.body, host) {
+            // The host's pages for people: an unknown account has nothing else, a known one has them
+            // under the addresses of products that it did not buy.
+            Fault::NoSuchAccount { .. } if self.is_known.load(Ordering::Relaxed) => Fault::NotAvailable {
+                why: Unavailability::Plan,
+                said: "a page of HTML".into(),
+            },
+            fault => fault,
+        };
+        answer.failed(fault)
     }
 
     fn habit(&self, collection: &Collection) -> Habit {
@@ -113,7 +133,7 @@ impl Client {
         let signature = self.credentials.sign(&self.http, &self.base, self.clock.now()).await?;
         let request = self.http.get(url).header(ACCEPT, "application/json");
         let request = request.header(AUTHORIZATION, signature.header.clone());
-        let answer = request.send().await.map_err(unread)?;
+        let answer = request.send().await.map_err(Unread::from)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let readings = readings(&headers);
         let failed = |fault: Fault| Failure {
@@ -124,7 +144,7 @@ impl Client {
         if status.is_redirection() {
             return Err(failed(self.redirected(status, &headers)));
         }
-        let body = self.body(answer, expected).await;
+        let body = body::read(answer, expected, self.max_response).await;
         let body = body.map_err(|unread| Failure {
             status: Some(status.as_u16()),
             readings: readings.clone(),
@@ -160,17 +180,6 @@ impl Client {
                 said: "a redirect, which is not followed".into(),
             },
         }
-    }
-
-    async fn body(&self, mut answer: reqwest::Response, expected: usize) -> Result<Bytes, Unread> {
-        let mut body = BytesMut::with_capacity(expected + expected / 8);
-        while let Some(chunk) = answer.chunk().await.map_err(unread)? {
-            if body.len() + chunk.len() > self.max_response {
-                return Err(Unread::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
     }
 
     fn url(&self, path: &str) -> Url {
@@ -216,21 +225,15 @@ impl Client {
             Err(failure) => return Err(self.weigh(collection, asked, failure)),
         };
         let date = date(&answer.headers, &self.clock);
-        let failed = |answer: &Answer, fault: Fault| Failure {
-            status: Some(answer.status.as_u16()),
-            readings: answer.readings.clone(),
-            fault: fault.into(),
-        };
         if answer.status == StatusCode::GATEWAY_TIMEOUT {
             let fault = self.too_heavy(collection, asked, "took Zendesk too long (504)".into());
-            return Err(failed(&answer, fault));
+            return Err(answer.failed(fault));
         }
         if answer.status != StatusCode::OK {
             if let Some(page) = restart(after, &answer, date, &request) {
                 return Ok(page);
             }
-            let fault = refusal::fault(answer.status, &answer.headers, &answer.body, self.host());
-            return Err(failed(&answer, fault));
+            return Err(self.refusal(&answer));
         }
         let exchange = Exchange {
             collection,
@@ -242,7 +245,8 @@ impl Client {
         let step = envelope
             .map_err(|what| Fault::Broken { what })
             .and_then(|envelope| exchange.step(&envelope, envelope.records(collection, &answer.body)))
-            .map_err(|fault| failed(&answer, fault))?;
+            .map_err(|fault| answer.failed(fault))?;
+        self.is_known.store(true, Ordering::Relaxed);
         let was_cut = matches!(step.note, Some(Note::SecondWasCut { .. }));
         self.learn(collection, |habit| {
             habit.body = answer.body.len();
@@ -293,69 +297,41 @@ impl Source for Client {
 
     async fn probe(&self, collection: &Collection) -> Result<(), SourceError> {
         let url = self.page_url(collection, &Place::start(), 1);
-        let answer = self
-            .get(url, &collection.name, 0)
-            .await
-            .map_err(|failure| failure.about(&collection.name))?;
-        let fault = if answer.status == StatusCode::OK {
-            Envelope::read(collection, &answer.body)
-                .err()
-                .map(|what| Fault::Broken { what })
-        } else {
-            Some(refusal::fault(
-                answer.status,
-                &answer.headers,
-                &answer.body,
-                self.host(),
-            ))
-        };
-        fault.map_or(Ok(()), |fault| {
-            let failure = Failure {
-                status: Some(answer.status.as_u16()),
-                readings: answer.readings,
-                fault: fault.into(),
-            };
-            Err(failure.about(&collection.name))
-        })
+        let about = |failure: Failure| failure.about(&collection.name);
+        let answer = self.get(url, &collection.name, 0).await.map_err(about)?;
+        if answer.status != StatusCode::OK {
+            return Err(about(self.refusal(&answer)));
+        }
+        match Envelope::read(collection, &answer.body) {
+            Ok(_) => Ok(()),
+            Err(what) => Err(about(answer.failed(Fault::Broken { what }))),
+        }
     }
 
     async fn identity(&self) -> Result<Identity, SourceError> {
-        const SUBJECT: &str = "credentials";
-        let answer = self
-            .get(self.url("/api/v2/users/me"), SUBJECT, 0)
-            .await
-            .map_err(|failure| failure.about(SUBJECT))?;
-        let failed = |fault: Fault| Failure {
-            status: Some(answer.status.as_u16()),
-            readings: vec![],
-            fault: fault.into(),
-        };
+        let about = |failure: Failure| failure.about("credentials");
+        let url = self.url("/api/v2/users/me");
+        let answer = self.get(url, "credentials", 0).await.map_err(about)?;
         if answer.status != StatusCode::OK {
-            let fault = refusal::fault(answer.status, &answer.headers, &answer.body, self.host());
-            return Err(failed(fault).about(SUBJECT));
+            return Err(about(self.refusal(&answer)));
         }
-        // The answer is 200 for anyone: an anonymous user has no id.
-        let me: Result<Me, _> = serde_json::from_slice(&answer.body);
-        match me {
-            Ok(Me {
-                user: Some(User {
-                    id: Some(user_id),
-                    role,
-                }),
-            }) => Ok(Identity {
-                user_id,
-                role: role.unwrap_or_default(),
-            }),
-            Ok(_) => Err(failed(Fault::Unauthorized {
-                said: "Zendesk sees an anonymous user".into(),
-            })
-            .about(SUBJECT)),
-            Err(_) => Err(failed(Fault::Broken {
-                what: "it has no `user`".into(),
-            })
-            .about(SUBJECT)),
-        }
+        who(&answer.body).map_err(|fault| about(answer.failed(fault)))
     }
+}
+
+/// The answer is 200 for anyone: an anonymous user has no id.
+fn who(body: &[u8]) -> Result<Identity, Fault> {
+    let me: Me = serde_json::from_slice(body).map_err(|_| Fault::Broken {
+        what: "it has no `user`".into(),
+    })?;
+    let user = me.user.and_then(|user| Some((user.id?, user.role)));
+    let (user_id, role) = user.ok_or_else(|| Fault::Unauthorized {
+        said: "Zendesk sees an anonymous user".into(),
+    })?;
+    Ok(Identity {
+        user_id,
+        role: role.unwrap_or_default(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -367,75 +343,6 @@ struct Me {
 struct User {
     id: Option<i64>,
     role: Option<String>,
-}
-
-/// A request that failed, before it is known what it was for.
-struct Failure {
-    status: Option<u16>,
-    readings: Vec<Reading>,
-    fault: FaultOrUnread,
-}
-
-enum FaultOrUnread {
-    Fault(Fault),
-    Unread(Unread),
-}
-
-impl From<Fault> for FaultOrUnread {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self {
-            status: None,
-            readings: Vec::new(),
-            fault: fault.into(),
-        }
-    }
-}
-
-impl From<Unread> for Failure {
-    fn from(unread: Unread) -> Self {
-        Self {
-            status: None,
-            readings: Vec::new(),
-            fault: FaultOrUnread::Unread(unread),
-        }
-    }
-}
-
-impl Failure {
-    fn about(self, subject: &str) -> SourceError {
-        let fault = match self.fault {
-            FaultOrUnread::Fault(fault) => fault,
-            FaultOrUnread::Unread(Unread::Lost(error)) => Fault::Transport(error),
-            FaultOrUnread::Unread(Unread::TooSlow) => Fault::Unavailable {
-                status: 504,
-                after: None,
-            },
-            FaultOrUnread::Unread(Unread::TooLarge) => Fault::Broken {
-                what: "it is larger than allowed".into(),
-            },
-        };
-        SourceError {
-            subject: subject.to_owned(),
-            status: self.status,
-            readings: self.readings,
-            fault,
-        }
-    }
-}
-
-fn unread(error: reqwest::Error) -> Unread {
-    // A connection that cannot be made in time is no sign of a heavy page.
-    if error.is_timeout() && !error.is_connect() {
-        Unread::TooSlow
-    } else {
-        Unread::Lost(error.without_url())
-    }
 }
 
 /// An answer that refuses the cursor leads back to the last good time.

@@ -10,11 +10,13 @@
 //! What it does not know: where records go, when to ask, what a field means beyond key and version.
 
 mod auth;
+mod body;
 mod client;
 mod clock;
 mod config;
 mod envelope;
 mod error;
+mod failure;
 mod page;
 mod place;
 mod refusal;

@@ -10,8 +10,12 @@ use crate::{Fault, Note, Place, RawRecord};
 
 /// Rows younger than this may still be joined by others of the same second.
 const SETTLED_AFTER: i64 = 61;
-/// Exports that leave the last minute out themselves; of all others we hold it back.
-const HIDES_LAST_MINUTE: &str = "/api/v2/incremental/ticket";
+/// Exports that leave the last minute out themselves (CATALOG: incremental exports); of all others we hold it back.
+const HIDE_LAST_MINUTE: [&str; 3] = [
+    "/api/v2/incremental/tickets",
+    "/api/v2/incremental/tickets/cursor",
+    "/api/v2/incremental/ticket_events",
+];
 
 /// What was asked and answered.
 pub(crate) struct Exchange<'e> {
@@ -47,8 +51,11 @@ impl Exchange<'_> {
 
     /// The youngest second whose rows are complete.
     fn settled(&self) -> i64 {
-        let hides = self.collection.endpoint.path.starts_with(HIDES_LAST_MINUTE);
-        if hides { i64::MAX } else { self.date - SETTLED_AFTER }
+        if HIDE_LAST_MINUTE.contains(&self.collection.endpoint.path.as_str()) {
+            i64::MAX
+        } else {
+            self.date - SETTLED_AFTER
+        }
     }
 
     fn cursor(&self, envelope: &Envelope, mut records: Vec<RawRecord>) -> Result<Step, Fault> {
@@ -62,7 +69,8 @@ impl Exchange<'_> {
         }
         let repeats = (all - records.len()) as u32;
         let settled = self.settled();
-        if is_last && last.is_some_and(|last| last > settled) {
+        // A full page may reach into the last minute as well, when many rows changed at once.
+        if last.is_some_and(|last| last > settled) {
             records.retain(|record| self.time_of(record).is_none_or(|time| time <= settled));
             let to = settled.max(self.after.delivered_to().unwrap_or(settled));
             let next = self.after.delivered(to);
@@ -125,7 +133,8 @@ impl Exchange<'_> {
             .partition(|(time, _)| time.is_none_or(|time| time <= settled));
         let youngest = kept.iter().filter_map(|(time, _)| *time).max();
         let end = match (held_back.is_empty(), envelope.end_time) {
-            (true, Some(end)) => end,
+            // A page without rows may end now: the last minute is not over yet.
+            (true, Some(end)) => end.min(settled.max(youngest.unwrap_or(start))),
             _ => youngest.unwrap_or(start),
         };
         let end = end.max(start);
@@ -393,6 +402,38 @@ mod tests {
                 delivered_to: None
             }
         );
+    }
+
+    #[test]
+    fn a_full_page_that_reaches_into_the_last_minute_waits_too() {
+        let held = Place::Cursor {
+            cursor: "a".into(),
+            time: Some(NOW - 900),
+            delivered_to: None,
+        };
+        let body = rows(
+            "users",
+            &[(1, 300), (2, 61), (3, 5)],
+            r#""after_cursor":"b","end_of_stream":false"#,
+        );
+        let step = answer("users", &held, true, &body).expect("a page");
+        assert_eq!((keys(&step), step.is_caught_up), (vec!["1".into(), "2".into()], true));
+        assert_eq!(
+            step.next,
+            held.delivered(NOW - 61),
+            "what may still come before row 3 is not passed"
+        );
+    }
+
+    #[test]
+    fn an_empty_page_does_not_lead_into_the_last_minute() {
+        let start = time(NOW - 500, &["7"]);
+        for (end, next) in [("null", NOW - 500), ("1791532660", NOW - 61), ("1791532160", NOW - 500)] {
+            let body = format!(r#"{{"organizations":[],"end_time":{end},"end_of_stream":true}}"#);
+            let step = answer("organizations", &start, true, &body).expect("a page");
+            let seen: &[&str] = if next == NOW - 500 { &["7"] } else { &[] };
+            assert_eq!(step.next, time(next, seen), "{end}");
+        }
     }
 
     #[test]
