@@ -32,9 +32,7 @@ pub enum LogError {
     #[error("the partitions moved to another reader")]
     Rebalanced,
     /// A position outside what a partition holds.
-    #[error(
-        "{at}: position {wanted} lies outside {start}..{end}; the topic was recreated, truncated or expired"
-    )]
+    #[error("{at}: position {wanted} lies outside {start}..{end}; the topic was recreated, truncated or expired")]
     OutOfRange {
         /// The partition.
         at: TopicPartition,

@@ -16,12 +16,14 @@
 pub mod contract;
 mod error;
 pub mod memory;
+mod share;
 mod types;
 
 pub use error::{Class, LogError};
+pub use share::share;
 pub use types::{
-    Append, Assign, Batch, Bounds, Cleanup, Done, Limit, Membership, Read, ReaderSpec, Record,
-    Start, TopicInfo, TopicSpec,
+    Append, Assign, Batch, Bounds, Cleanup, Done, Limit, Membership, Read, ReaderSpec, Record, Start, TopicInfo,
+    TopicSpec,
 };
 
 use async_trait::async_trait;
@@ -52,19 +54,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// Reads the committed records of a partition from `from` to its end as of now; for the small compacted topics.
     ///
-    /// Also returns the position after the last one, to go on from.
-    async fn scan(
-        &self,
-        at: &TopicPartition,
-        from: Offset,
-    ) -> Result<(Vec<Record>, Offset), LogError>;
+    /// Also returns the position after the last one, to go on from. Errors: [`LogError::OutOfRange`] for a `from`
+    /// before the first kept or beyond the end.
+    async fn scan(&self, at: &TopicPartition, from: Offset) -> Result<(Vec<Record>, Offset), LogError>;
 
     /// The committed positions of a group; partitions without one are absent.
-    async fn committed(
-        &self,
-        group: &str,
-        partitions: &[TopicPartition],
-    ) -> Result<Positions, LogError>;
+    async fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Positions, LogError>;
 
     /// Opens the one living writer of this id; ends and fences every earlier one.
     ///
@@ -85,6 +80,10 @@ pub trait Writer: Send {
     /// again. On [`LogError::Fenced`] a newer writer of this id lives: nothing of this commit is visible, give up.
     /// On [`LogError::Rebalanced`] the partitions of `done` belong to another reader by now: nothing is visible,
     /// drop the batch and read on. Both arguments may be empty.
+    ///
+    /// Contract: after any error, and after a commit that was dropped before it returned, the reader stands beyond what
+    /// was not committed: the caller begins its partitions again ([`Reader::begin`]); after a dropped one it opens the
+    /// writer anew first, which settles it.
     async fn commit(&mut self, out: Vec<Append>, done: Option<Done>) -> Result<(), LogError>;
 }
 
@@ -101,6 +100,7 @@ pub trait Reader: Send {
 
     /// Starts (or restarts) partitions of this reader at a place.
     ///
+    /// A partition that a shared reader has lost meanwhile is passed over: [`Read::Revoked`] follows.
     /// Errors: [`LogError::OutOfRange`] for an offset before the first kept or beyond the end, and for
     /// [`Start::Committed`] without a committed position where the beginning has expired (first kept offset above 0).
     async fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError>;

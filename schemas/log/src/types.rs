@@ -80,6 +80,15 @@ pub struct Append {
     pub headers: Headers,
 }
 
+impl Append {
+    /// The bytes of key, value and headers; what [`TopicSpec::max_message_bytes`] is held against where a log adds
+    /// nothing of its own.
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.key.len() + self.value.as_ref().map_or(0, Bytes::len) + headers
+    }
+}
+
 /// Records print as lengths, never as contents.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,12 +104,7 @@ impl fmt::Debug for Record {
 
 impl fmt::Debug for Append {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({} bytes)",
-            self.at,
-            self.value.as_ref().map_or(0, Bytes::len)
-        )
+        write!(f, "{} ({} bytes)", self.at, self.value.as_ref().map_or(0, Bytes::len))
     }
 }
 
@@ -152,7 +156,8 @@ pub enum Read {
 pub struct Batch {
     /// In order of offset within each partition.
     pub records: Vec<Record>,
-    /// Where the reader stands after them: beyond transaction markers and aborted records too.
+    /// Where the reader stands after them, beyond transaction markers and aborted records too; at least for those
+    /// partitions that moved, so that it is merged into what is known. An empty batch may move partitions as well.
     pub positions: Positions,
 }
 
