@@ -18,6 +18,10 @@ pub mod header {
     pub const REASON: &str = "zf.reason";
     /// What was wrong, for people; never a value of the record.
     pub const DETAIL: &str = "zf.detail";
+    /// The Kafka key of the record that a letter holds: a seal opens under it alone, a clean row goes back under it.
+    pub const KEY: &str = "zf.key";
+    /// The timestamp of the record that a letter holds, decimal milliseconds.
+    pub const TIMESTAMP: &str = "zf.timestamp";
 }
 
 /// A record's headers in the order in which they were written.
