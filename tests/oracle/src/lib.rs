@@ -4,6 +4,8 @@
 //! Invariant: nothing here calls the transformer, the redactor or the keyring, so that a fault of
 //! theirs cannot hide itself. The catalog is shared: it is the promise that is tested.
 
+pub mod compare;
 pub mod oracle;
+pub mod redacted;
 pub mod scan;
 pub mod token;
