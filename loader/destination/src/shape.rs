@@ -159,6 +159,13 @@ impl TableShape {
         self.key.iter().map(|&index| self.columns[index].name.as_str())
     }
 
+    /// The columns that a fence's scope may name: those that hold ids.
+    pub fn scopes(&self) -> impl Iterator<Item = &ColumnShape> {
+        let holds_ids =
+            |column: &&ColumnShape| matches!(column.kind, ColumnType::Long | ColumnType::Int | ColumnType::Text);
+        self.columns.iter().filter(holds_ids)
+    }
+
     /// The shape of a row that is gone: its key and what every row carries.
     pub fn kept_by_delete(&self) -> impl Iterator<Item = (usize, &ColumnShape)> {
         self.columns

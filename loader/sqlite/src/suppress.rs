@@ -24,7 +24,7 @@ pub(crate) fn rules(transaction: &Transaction<'_>, target: &Target, shape: &Tabl
     let scope = "SELECT EXISTS (SELECT 1 FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'rows' AND column_name = ?2)";
     let mut statement = transaction.prepare_cached(scope).map_err(error::from)?;
     let mut rules = Rules::default();
-    for column in &shape.columns {
+    for column in shape.scopes() {
         let held = statement.query_row(params![target.table, column.name], |row| row.get::<_, bool>(0));
         if held.map_err(error::from)? {
             rules.scopes.push(column.name.clone());
