@@ -1,0 +1,183 @@
+//! The user's choice of columns, spelled out against the catalog.
+
+use std::collections::BTreeMap;
+
+use zenfloe_catalog::{Action, Catalog, Collection, Column, Table};
+use zenfloe_normalize::{Choice, PlanError};
+
+use crate::{Config, Treatment};
+
+/// The choices of all collections, by name; patterns are replaced by the columns that they name.
+///
+/// Errors for a pattern that names nothing, and for a treatment that shows more than the catalog's own
+/// without a reason.
+pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Choice>, PlanError> {
+    let mut choices: BTreeMap<String, Choice> = BTreeMap::new();
+    let mut of = |collection: &Collection, change: &mut dyn FnMut(&mut Choice)| {
+        change(choices.entry(collection.name.clone()).or_default());
+    };
+    for pattern in &config.exclude {
+        let (table_pattern, column_pattern) = halves(pattern)?;
+        let mut is_known = false;
+        for (collection, table) in tables(catalog, table_pattern) {
+            if column_pattern == "*" {
+                is_known = true;
+                let whole = (table.name.clone(), "*".to_owned());
+                of(collection, &mut |choice| _ = choice.excluded.insert(whole.clone()));
+                continue;
+            }
+            for column in columns(table, column_pattern) {
+                is_known = true;
+                let place = (table.name.clone(), column.name.clone());
+                of(collection, &mut |choice| _ = choice.excluded.insert(place.clone()));
+            }
+        }
+        known(is_known, table_pattern, column_pattern)?;
+    }
+    for (pattern, treatment) in &config.actions {
+        let (table_pattern, column_pattern) = halves(pattern)?;
+        let mut is_known = false;
+        for (collection, table) in tables(catalog, table_pattern) {
+            for column in columns(table, column_pattern) {
+                is_known = true;
+                allowed(table, column, treatment)?;
+                let place = (table.name.clone(), column.name.clone());
+                of(collection, &mut |choice| {
+                    choice.actions.insert(place.clone(), treatment.action());
+                });
+            }
+        }
+        known(is_known, table_pattern, column_pattern)?;
+    }
+    Ok(choices)
+}
+
+fn halves(pattern: &str) -> Result<(&str, &str), PlanError> {
+    pattern.split_once('.').ok_or_else(|| PlanError::Refused {
+        table: pattern.to_owned(),
+        column: String::new(),
+        what: "is written `table.column`",
+    })
+}
+
+fn known(is_known: bool, table: &str, column: &str) -> Result<(), PlanError> {
+    if is_known {
+        return Ok(());
+    }
+    Err(PlanError::Unknown {
+        table: table.to_owned(),
+        column: column.to_owned(),
+    })
+}
+
+fn tables<'c>(catalog: &'c Catalog, pattern: &str) -> impl Iterator<Item = (&'c Collection, &'c Table)> {
+    catalog
+        .collections()
+        .iter()
+        .flat_map(|collection| collection.tables.iter().map(move |table| (collection, table)))
+        .filter(move |(_, table)| fits(pattern, &table.name))
+}
+
+fn columns<'t>(table: &'t Table, pattern: &str) -> impl Iterator<Item = &'t Column> {
+    table.columns.iter().filter(move |column| fits(pattern, &column.name))
+}
+
+fn allowed(table: &Table, column: &Column, treatment: &Treatment) -> Result<(), PlanError> {
+    if treatment.is_reasoned() || strictness(treatment.action()) >= strictness(column.action) {
+        return Ok(());
+    }
+    Err(PlanError::Refused {
+        table: table.name.clone(),
+        column: column.name.clone(),
+        what: "would show more than the catalog allows; write { action = \"…\", reason = \"…\" } if it must",
+    })
+}
+
+/// How much an action hides.
+fn strictness(action: Action) -> u8 {
+    match action {
+        Action::Clear => 0,
+        Action::Coarse => 1,
+        Action::Redact => 2,
+        Action::Token => 3,
+        Action::Drop => 4,
+    }
+}
+
+/// Claims that a name fits a pattern in which `*` stands for any letters.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
+            let mut starts = (0..=rest.len()).filter(|at| rest.is_char_boundary(*at));
+            starts.any(|at| fits(after, &rest[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Reasoned;
+
+    fn config(exclude: &[&str], actions: &[(&str, Treatment)]) -> Config {
+        Config {
+            exclude: exclude.iter().map(|pattern| (*pattern).to_owned()).collect(),
+            actions: actions
+                .iter()
+                .map(|(place, treatment)| ((*place).to_owned(), treatment.clone()))
+                .collect(),
+            ..Config::default()
+        }
+    }
+
+    fn chosen(exclude: &[&str], actions: &[(&str, Treatment)]) -> Result<BTreeMap<String, Choice>, String> {
+        choices(Catalog::builtin(), &config(exclude, actions)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn patterns_fit_as_people_expect() {
+        for (pattern, name, is_fit) in [
+            ("name", "name", true),
+            ("name", "names", false),
+            ("*", "", true),
+            ("custom_*", "custom_x", true),
+            ("custom_*", "custo", false),
+            ("*_id", "user_id", true),
+            ("*_at*", "created_at", true),
+            ("a*b*c", "aXbXc", true),
+            ("a*b*c", "acb", false),
+        ] {
+            assert_eq!(fits(pattern, name), is_fit, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn choices_go_to_the_collection_that_feeds_the_table() {
+        let found = chosen(&["users.notes", "ticket_slas.*"], &[]).expect("known names");
+        assert_eq!(found["users"].excluded, [("users".into(), "notes".into())].into());
+        assert_eq!(found["tickets"].excluded, [("ticket_slas".into(), "*".into())].into());
+        let found = chosen(&["user*.external_i?", "users.*_restriction"], &[]);
+        assert!(found.expect_err("no such column").contains("external_i?"));
+    }
+
+    #[test]
+    fn tightening_is_free_and_loosening_has_a_reason() {
+        let drop = Treatment::Plain(Action::Drop);
+        let found = chosen(&[], &[("users.email", drop)]).expect("tighter");
+        let place = ("users".to_owned(), "email".to_owned());
+        assert_eq!(found["users"].actions[&place], Action::Drop);
+        let clear = Treatment::Plain(Action::Clear);
+        let told = chosen(&[], &[("users.email", clear)]).expect_err("looser");
+        assert!(told.contains("users.email") && told.contains("reason"), "{told}");
+        let reasoned = |reason: &str| {
+            Treatment::Reasoned(Reasoned {
+                action: Action::Clear,
+                reason: reason.into(),
+            })
+        };
+        assert!(chosen(&[], &[("users.email", reasoned(" "))]).is_err());
+        assert!(chosen(&[], &[("users.email", reasoned("a test account"))]).is_ok());
+        assert!(chosen(&["users"], &[]).is_err(), "no column");
+    }
+}

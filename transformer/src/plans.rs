@@ -1,0 +1,139 @@
+//! The compiled plans of a source and the number-giving digest of its configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use zenfloe_catalog::Collection;
+use zenfloe_keyring::Tokens;
+use zenfloe_normalize::{Plan, TablePlan};
+use zenfloe_pii::{Privacy, TOKEN_CLASSES};
+use zenfloe_record::Topic;
+use zenfloe_registry::{header, subject};
+
+use crate::patience::{Patience, Stop, or_stopped};
+use crate::rules::Fingerprint;
+use crate::topics::{RawTopic, Written};
+use crate::{Parts, StageError, columns};
+
+/// What a source's configuration comes to.
+pub(crate) struct Plans {
+    by_collection: BTreeMap<String, Plan>,
+    pub(crate) privacy: Privacy,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// Compiles the plans of **all** collections, so that processes of one source that read different topics
+/// agree on the number of their configuration.
+pub(crate) fn compile(parts: &Parts) -> Result<Plans, StageError> {
+    let tokens = Tokens::new(&parts.token_keys, parts.source.as_str(), TOKEN_CLASSES);
+    let choices = columns::choices(parts.catalog, &parts.config)?;
+    let mut digest = Sha256::new();
+    digest.update(b"zenfloe1 transform configuration\0");
+    digest.update(tokens.version().to_be_bytes());
+    for region in &parts.config.regions {
+        digest.update(region.as_bytes());
+        digest.update([0]);
+    }
+    let mut by_collection = BTreeMap::new();
+    for collection in parts.catalog.collections() {
+        let choice = choices.get(&collection.name).cloned().unwrap_or_default();
+        let plan = Plan::compile(collection, &choice)?;
+        digest.update(collection.name.as_bytes());
+        digest.update([0]);
+        digest.update(plan.fingerprint());
+        by_collection.insert(collection.name.clone(), plan);
+    }
+    let privacy = Privacy::new(tokens, &parts.config.regions).map_err(|error| StageError::Setting {
+        what: error.to_string(),
+    })?;
+    Ok(Plans {
+        by_collection,
+        privacy,
+        fingerprint: digest.finalize().into(),
+    })
+}
+
+/// A raw topic and what its records become.
+pub(crate) struct Lane {
+    pub(crate) collection: &'static Collection,
+    pub(crate) plan: Plan,
+    /// Where the rows of the plan's tables go, in its order.
+    pub(crate) sinks: Vec<Sink>,
+}
+
+/// A clean topic.
+pub(crate) struct Sink {
+    pub(crate) table: Arc<str>,
+    pub(crate) topic: Arc<str>,
+    /// What stands before every row: the registry's mark and the id of the schema.
+    pub(crate) header: [u8; 5],
+    /// The largest message that it takes.
+    pub(crate) limit: usize,
+}
+
+/// The lanes by raw topic.
+pub(crate) type Lanes = BTreeMap<Arc<str>, Lane>;
+
+/// Registers the schemas of the tables that the raw topics feed; `None` when `stop` fires first.
+pub(crate) async fn lanes(
+    parts: &Parts,
+    plans: &mut Plans,
+    raw: &[RawTopic],
+    written: &Written,
+    stop: &Stop,
+) -> Result<Option<Lanes>, StageError> {
+    let mut lanes = Lanes::new();
+    for topic in raw {
+        let collection = topic.collection;
+        let Some(plan) = plans.by_collection.remove(&collection.name) else {
+            return Err(StageError::Setting {
+                what: format!("collection `{}` is named twice, or not in the catalog", collection.name),
+            });
+        };
+        let mut sinks = Vec::new();
+        for table in plan.tables() {
+            let clean = Topic::clean(&parts.source, &table.name);
+            let id = or_stopped!(registered(parts, &clean, table, stop).await?);
+            sinks.push(Sink {
+                table: table.name.as_str().into(),
+                limit: written.limit(&clean),
+                topic: clean,
+                header: header(id),
+            });
+        }
+        let lane = Lane {
+            collection,
+            plan,
+            sinks,
+        };
+        lanes.insert(topic.name.clone(), lane);
+    }
+    Ok(Some(lanes))
+}
+
+async fn registered(
+    parts: &Parts,
+    clean: &Arc<str>,
+    table: &TablePlan,
+    stop: &Stop,
+) -> Result<Option<u32>, StageError> {
+    let subject = subject(clean);
+    let mut patience = Patience::default();
+    loop {
+        match parts.registry.register(&subject, &table.schema).await {
+            Ok(id) => return Ok(Some(id)),
+            Err(error) if error.class() == zenfloe_registry::Class::Retry => {
+                if !patience.pause("schema registry", &error, stop).await {
+                    return Ok(None);
+                }
+            }
+            Err(source) => {
+                return Err(StageError::Registry {
+                    subject: subject.into(),
+                    source,
+                });
+            }
+        }
+    }
+}
