@@ -32,6 +32,6 @@ pub use config::{Config, Selection};
 pub use error::StageError;
 pub use parts::{Drained, Parts, writer_id};
 pub use plan::{selected, topics};
-pub use progress::{CollectionProgress, Progress, Snapshot, Status};
+pub use progress::{CollectionProgress, Past, Progress, Snapshot, Status};
 pub use stage::run;
 pub use zenfloe_pacing::Mode;

@@ -7,6 +7,7 @@ use zenfloe_log::{Cleanup, TopicSpec};
 use zenfloe_pacing::{ACCOUNT, Plan};
 use zenfloe_record::{Partition, SourceName, Topic};
 
+use crate::work::Track;
 use crate::{Config, StageError};
 
 /// The collections that a source reads, in the catalog's order.
@@ -84,7 +85,7 @@ pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
     collections
         .iter()
         .map(|collection| Plan {
-            name: collection.name.clone(),
+            name: scheduled(&collection.name, Track::Live),
             lane: buckets(collection)[0].to_owned(),
             abreast: abreast(collection),
             rank: rank(collection),
@@ -99,7 +100,46 @@ pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
         .collect()
 }
 
+/// The plan of a collection's past: behind everything that is live.
+pub(crate) fn past(collection: &Collection, config: &Config) -> Plan {
+    Plan {
+        name: scheduled(&collection.name, Track::Past),
+        lane: buckets(collection)[0].to_owned(),
+        abreast: abreast(collection),
+        rank: RANK_OF_THE_PAST + rank(collection),
+        after: Vec::new(),
+        interval: config.interval_of(&collection.name),
+        is_pollable: false,
+    }
+}
+
+/// Ends the name under which a collection's past is scheduled; no collection's name holds a space.
+const OF_THE_PAST: &str = " (past)";
+
+/// The name under which a track is scheduled.
+pub(crate) fn scheduled(collection: &str, track: Track) -> String {
+    match track {
+        Track::Live => collection.to_owned(),
+        Track::Past => format!("{collection}{OF_THE_PAST}"),
+    }
+}
+
+/// The collection and the track that are scheduled under a name.
+pub(crate) fn track(scheduled: &str) -> (&str, Track) {
+    match scheduled.strip_suffix(OF_THE_PAST) {
+        Some(collection) => (collection, Track::Past),
+        None => (scheduled, Track::Live),
+    }
+}
+
+/// Claims that a long past of the collection is filled behind its live track. Others wait for the whole of
+/// what is needed first (fields, people), and lists have no past.
+pub(crate) fn is_split(collection: &Collection) -> bool {
+    rank(collection) > RANK_OF_LISTS && collection.endpoint.paging != Paging::List
+}
+
 const RANK_OF_LISTS: u32 = 3;
+const RANK_OF_THE_PAST: u32 = 100;
 
 /// A heavy page takes longer than its slot lasts, so two collections fill an export's bucket; lists are
 /// light and their bucket is large. More would hold more pages in memory for nothing.

@@ -7,6 +7,8 @@ use zenfloe_pacing::Moment;
 use zenfloe_record::Micros;
 use zenfloe_zendesk::Page;
 
+use crate::work::Track;
+
 /// How far a running extractor is; cheap to share, read from anywhere.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Mutex<Snapshot>>);
@@ -39,13 +41,28 @@ pub struct CollectionProgress {
     pub dead_letters: u64,
     /// Rows of a list that are missing in numbers that wait for a person's word.
     pub held_deletions: u64,
-    /// Everything that changed at Zendesk up to here has been published.
+    /// Everything that changed at Zendesk up to here has been published, but for what `past` still lacks.
     pub reached: Option<Micros>,
     /// The end of the last complete pass.
     pub completed_at: Option<Micros>,
     /// Records a second in the present pass.
     pub rate: f64,
     /// How long the present pass is going to take, where that can be told.
+    pub eta_seconds: Option<u64>,
+    /// The history that is being filled behind what changes now; `None` when there is none to fill.
+    pub past: Option<Past>,
+    #[serde(skip)]
+    pass: Pass,
+}
+
+/// How far a history is filled.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Past {
+    /// Published up to here; a process that goes on with a history knows it after a page.
+    pub reached: Option<Micros>,
+    /// Records a second.
+    pub rate: f64,
+    /// How long the rest is going to take, where that can be told.
     pub eta_seconds: Option<u64>,
     #[serde(skip)]
     pass: Pass,
@@ -58,6 +75,37 @@ struct Pass {
     records: u64,
     /// What the first page had reached.
     from: Option<Micros>,
+}
+
+impl Pass {
+    /// Counts a page. Returns records a second, and how many seconds are left, where that can be told.
+    fn page(&mut self, page: &Page, published: u64, now: Moment) -> (f64, Option<u64>) {
+        let began = *self.began.get_or_insert(now);
+        self.records += published;
+        self.from = self.from.or(page.reached);
+        let elapsed = now.saturating_sub(began).as_secs_f64();
+        let rate = if elapsed > 0.0 {
+            self.records as f64 / elapsed
+        } else {
+            0.0
+        };
+        (rate, self.left(page, elapsed))
+    }
+
+    /// Exports run in the order of time: the share of the time already passed tells the share of the work.
+    fn left(&self, page: &Page, elapsed: f64) -> Option<u64> {
+        let (from, reached) = (self.from?, page.reached?);
+        let (done, all) = ((reached - from) as f64, (page.date - from) as f64);
+        let is_under_way = !page.is_caught_up && done > 0.0 && all > done;
+        is_under_way.then(|| (elapsed * (all - done) / done) as u64)
+    }
+}
+
+impl Past {
+    fn page(&mut self, page: &Page, published: u64, now: Moment) {
+        self.reached = page.reached.or(self.reached);
+        (self.rate, self.eta_seconds) = self.pass.page(page, published, now);
+    }
 }
 
 /// What a collection is doing.
@@ -129,31 +177,34 @@ impl Progress {
 
 impl CollectionProgress {
     /// Counts a page of which `published` records were new.
-    pub(crate) fn page(&mut self, page: &Page, published: u64, now: Moment) {
-        let began = *self.pass.began.get_or_insert(now);
+    pub(crate) fn page(&mut self, track: Track, page: &Page, published: u64, now: Moment) {
         self.records += published;
-        self.pass.records += published;
         self.bytes += page.bytes;
         let shown = page.records.len() as u64 + u64::from(page.repeats);
         self.repeats += shown.saturating_sub(published);
-        self.reached = page.reached.or(self.reached);
-        self.pass.from = self.pass.from.or(page.reached);
-        let elapsed = now.saturating_sub(began).as_secs_f64();
-        if elapsed > 0.0 {
-            self.rate = self.pass.records as f64 / elapsed;
-        }
-        self.eta_seconds = self.eta(page, elapsed);
-        if page.is_caught_up {
-            self.pass = Pass::default();
-            self.eta_seconds = None;
+        match track {
+            Track::Live => self.live_page(page, published, now),
+            Track::Past if page.is_caught_up => self.past = None,
+            Track::Past => self.past.get_or_insert_default().page(page, published, now),
         }
     }
 
-    /// Exports run in the order of time: the share of the time already passed tells the share of the work.
-    fn eta(&self, page: &Page, elapsed: f64) -> Option<u64> {
-        let (from, reached) = (self.pass.from?, page.reached?);
-        let (done, all) = ((reached - from) as f64, (page.date - from) as f64);
-        (done > 0.0 && all > done).then(|| (elapsed * (all - done) / done) as u64)
+    fn live_page(&mut self, page: &Page, published: u64, now: Moment) {
+        self.reached = page.reached.or(self.reached);
+        (self.rate, self.eta_seconds) = self.pass.page(page, published, now);
+        if page.is_caught_up {
+            self.pass = Pass::default();
+        }
+    }
+
+    /// What has been counted belongs to a history of its own; the live track begins anew.
+    pub(crate) fn split(&mut self) {
+        self.past = Some(Past {
+            reached: self.reached.take(),
+            rate: self.rate,
+            eta_seconds: self.eta_seconds.take(),
+            pass: std::mem::take(&mut self.pass),
+        });
     }
 
     /// How far the collection lies behind the present.

@@ -9,7 +9,8 @@ use zenfloe_catalog::{Collection, Path, Step};
 use zenfloe_keyring::Sealer;
 use zenfloe_log::Append;
 use zenfloe_record::{
-    Headers, Letter, Micros, Origin, Partition, RawHeaders, RawKind, Reason, Stage, TopicPartition, partition_of,
+    Headers, Letter, Micros, Origin, Partition, RawHeaders, RawKind, Reason, Stage, TopicPartition, header,
+    partition_of,
 };
 use zenfloe_zendesk::RawRecord;
 
@@ -156,9 +157,10 @@ impl Publisher {
             extracted_at: times.extracted_at,
         }
         .encode();
+        headers.push(header::KEY, record.key.as_slice());
         let value = self
             .sealer
-            .seal(times.now, &target.collection.name, &key, &value, &mut headers);
+            .seal(times.now, &target.collection.name, &record.key, &value, &mut headers);
         Append {
             at: TopicPartition::new(self.dead.clone(), partition_of(&key, self.dead_partitions)),
             timestamp: None,

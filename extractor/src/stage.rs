@@ -1,3 +1,8 @@
+//! The loop: what is due is fetched as far as the budget goes, and what comes is committed.
+
+mod commit;
+mod failure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,17 +11,16 @@ use metrics::{counter, gauge};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Collection;
-use zenfloe_log::{Append, Cleanup, Log, LogError, TopicSpec, Writer};
+use zenfloe_log::{Cleanup, Log, LogError, TopicSpec, Writer};
 use zenfloe_pacing::{Backoff, Budget, Leave, Mode, Moment, Next, Schedule};
 use zenfloe_record::{Partition, SourceName, Topic, TopicPartition};
-use zenfloe_zendesk::{Class, Clock, Fault, Page, Source, SourceError};
+use zenfloe_zendesk::{Clock, Page, Source, SourceError};
 
-use crate::check::remedy;
 use crate::patience::patiently;
 use crate::progress::{micros, moment};
-use crate::publish::{Publisher, Times};
-use crate::work::Work;
-use crate::{Config, Drained, Parts, Progress, StageError, Status, plan, state, writer_id};
+use crate::publish::Publisher;
+use crate::work::{Track, Work};
+use crate::{Config, Drained, Parts, Past, Progress, StageError, Status, plan, state, writer_id};
 
 /// Reads the source until `stop` fires, or until a single pass is complete.
 ///
@@ -34,25 +38,31 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<Drained, Stage
     }
 }
 
+/// What a request is made for.
+#[derive(Clone, Copy)]
+struct Job {
+    collection: &'static Collection,
+    track: Track,
+}
+
+impl Job {
+    fn name(self) -> &'static str {
+        &self.collection.name
+    }
+
+    /// The name under which it is scheduled.
+    fn scheduled(self) -> String {
+        plan::scheduled(self.name(), self.track)
+    }
+}
+
 /// A request that has ended.
 struct Fetched {
-    name: String,
+    job: Job,
     leave: Leave,
     /// When the answer was here.
     at: Moment,
     result: Result<Page, SourceError>,
-}
-
-/// The commit of a page, and what is in it.
-struct Prepared {
-    out: Vec<Append>,
-    /// Records and deletions.
-    published: u64,
-    letters: u64,
-    /// Deletions.
-    gone: u64,
-    /// Deletions that wait for a person's word.
-    held: u64,
 }
 
 struct Stage {
@@ -73,10 +83,6 @@ struct Stage {
     under_way: BTreeSet<String>,
 }
 
-/// Failures in a row after which a single pass ends: some ten minutes of full jitter.
-const FAILURES_IN_ONE_PASS: u32 = 25;
-/// The wait after a refusal that does not say how long.
-const UNSAID_PENALTY: Duration = Duration::from_secs(10);
 /// How often gauges are brought up to date while nothing happens.
 const GAUGES_EVERY: Duration = Duration::from_secs(10);
 
@@ -122,11 +128,15 @@ impl Stage {
             schedule.resume(
                 &collection.name,
                 item.cursor.completed_at.map(moment),
-                item.place.is_midway(),
+                item.live.place.is_midway(),
             );
+            if item.past.is_some() {
+                schedule.add(plan::past(collection, &parts.config));
+            }
             parts.progress.of(&collection.name, |shown| {
                 shown.records_ever = item.cursor.records;
                 shown.completed_at = item.cursor.completed_at;
+                shown.past = item.past.as_ref().map(|_| Past::default());
             });
             work.insert(collection.name.clone(), item);
         }
@@ -192,14 +202,14 @@ impl Stage {
             loop {
                 let now = self.clock.now();
                 match self.schedule.next(&lane, now) {
-                    Next::Run(name) => {
-                        let buckets = plan::buckets(self.work[&name].target.collection);
-                        match self.budget.take(buckets, now) {
-                            Ok(leave) => self.fetch(name, leave),
+                    Next::Run(scheduled) => {
+                        let job = self.job(&scheduled);
+                        match self.budget.take(plan::buckets(job.collection), now) {
+                            Ok(leave) => self.fetch(job, leave),
                             Err(until) => {
-                                self.progress
-                                    .set_status(&name, Status::Waiting { until: micros(until) });
-                                self.schedule.postpone(&name, until);
+                                let status = Status::Waiting { until: micros(until) };
+                                self.progress.set_status(job.name(), status);
+                                self.schedule.postpone(&scheduled, until);
                             }
                         }
                     }
@@ -214,16 +224,24 @@ impl Stage {
         wake
     }
 
-    fn fetch(&mut self, name: String, leave: Leave) {
-        let work = &self.work[&name];
-        let (api, collection, place) = (self.api.clone(), work.target.collection, work.place.clone());
-        let clock = self.clock.clone();
-        self.progress.set_status(&name, Status::Running);
-        self.under_way.insert(name.clone());
+    fn job(&self, scheduled: &str) -> Job {
+        let (name, track) = plan::track(scheduled);
+        Job {
+            collection: self.work[name].target.collection,
+            track,
+        }
+    }
+
+    fn fetch(&mut self, job: Job, leave: Leave) {
+        let work = self.work.get_mut(job.name()).expect("every collection is at work");
+        let place = work.standing(job.track).place.clone();
+        let (api, clock) = (self.api.clone(), self.clock.clone());
+        self.progress.set_status(job.name(), Status::Running);
+        self.under_way.insert(job.scheduled());
         self.fetches.spawn(async move {
-            let result = api.page(collection, &place).await;
+            let result = api.page(job.collection, &place).await;
             Fetched {
-                name,
+                job,
                 leave,
                 at: clock.now(),
                 result,
@@ -232,211 +250,22 @@ impl Stage {
     }
 
     async fn finish(&mut self, fetched: Fetched, stop: &CancellationToken) -> Result<(), StageError> {
-        let Fetched {
-            name,
-            leave,
-            at,
-            result,
-        } = fetched;
-        let now = self.clock.now();
-        self.under_way.remove(&name);
-        let (status, readings) = match &result {
-            Ok(page) => ("200".to_owned(), &page.readings),
-            Err(error) => (
-                error
-                    .status
-                    .map_or_else(|| "none".to_owned(), |status| status.to_string()),
-                &error.readings,
-            ),
+        let job = fetched.job;
+        self.under_way.remove(&job.scheduled());
+        let (status, readings) = match &fetched.result {
+            Ok(page) => (Some(200), &page.readings),
+            Err(error) => (error.status, &error.readings),
         };
-        let bucket = plan::buckets(self.work[&name].target.collection)[0];
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let bucket = plan::buckets(job.collection)[0];
         counter!("zenfloe_extract_requests_total", "source" => self.source.to_string(), "bucket" => bucket, "status" => status)
             .increment(1);
-        self.budget.answered(leave, readings, at);
-        self.progress.of(&name, |shown| shown.requests += 1);
-        match result {
-            Ok(page) => self.commit(&name, page, stop).await,
-            Err(error) => self.failed(&name, error, now),
+        self.budget.answered(fetched.leave, readings, fetched.at);
+        self.progress.of(job.name(), |shown| shown.requests += 1);
+        match fetched.result {
+            Ok(page) => self.commit(job, page, stop).await,
+            Err(error) => self.failed(job, error),
         }
-    }
-
-    /// Publishes a page and its cursor together.
-    async fn commit(&mut self, name: &str, page: Page, stop: &CancellationToken) -> Result<(), StageError> {
-        let prepared = self.prepare(name, &page);
-        if patiently!(stop, self.writer.commit(prepared.out.clone(), None).await).is_none() {
-            // The log stayed away until the stop: nothing of the page is visible, and nothing is lost.
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.schedule
-            .page_done(name, prepared.published, page.is_caught_up, now);
-        let due = self.schedule.due(name).unwrap_or(now);
-        let cursor = &self.work[name].cursor;
-        self.progress.of(name, |shown| {
-            shown.page(&page, prepared.published, now);
-            shown.dead_letters += prepared.letters;
-            shown.completed_at = cursor.completed_at;
-            shown.records_ever = cursor.records;
-            shown.held_deletions = prepared.held;
-            shown.status = Status::Waiting { until: micros(due) };
-        });
-        self.count(name, &page, &prepared);
-        self.tell(name, &page, &prepared);
-        Ok(())
-    }
-
-    /// Makes the records of a page's commit and moves the collection behind the page.
-    fn prepare(&mut self, name: &str, page: &Page) -> Prepared {
-        let work = self.work.get_mut(name).expect("only what is at work is fetched");
-        let times = Times {
-            extracted_at: work.cursor.next_extracted_at(page.date),
-            now: micros(self.clock.now()),
-        };
-        let change = work.look_through(page, self.config.accept_shrunk.contains(name));
-        let is_news = |index: usize| change.as_ref().is_none_or(|change| change.is_new[index]);
-        let mut out = Vec::with_capacity(page.records.len() + 4);
-        let mut letters = 0;
-        for (_, record) in page.records.iter().enumerate().filter(|(index, _)| is_news(*index)) {
-            let (append, is_letter) = self.publisher.record(&work.target, record, times, &page.request);
-            letters += u64::from(is_letter);
-            out.push(append);
-        }
-        let change = change.unwrap_or_default();
-        for (key, partition) in &change.gone {
-            out.push(self.publisher.deletion(&work.target, key, *partition, times));
-        }
-        let published = out.len() as u64 - letters;
-        work.advance(page, published, out.is_empty(), times);
-        out.push(state::cursor_record(&self.state_at, name, &work.cursor));
-        for (part, value) in change.state {
-            out.push(state::ledger_record(&self.state_at, name, &part, value));
-        }
-        out.push(state::pacing_record(&self.state_at, &self.budget.snapshot()));
-        Prepared {
-            out,
-            published,
-            letters,
-            gone: change.gone.len() as u64,
-            held: change.held as u64,
-        }
-    }
-
-    fn count(&self, name: &str, page: &Page, prepared: &Prepared) {
-        let source = self.source.to_string();
-        let labels = [("source", source.clone()), ("collection", name.to_owned())];
-        counter!("zenfloe_extract_records_total", &labels).increment(prepared.published);
-        counter!("zenfloe_extract_bytes_total", &labels).increment(page.bytes);
-        counter!("zenfloe_extract_commits_total", "source" => source.clone()).increment(1);
-        counter!("zenfloe_extract_dead_letters_total", "source" => source, "reason" => "too_large")
-            .increment(prepared.letters);
-    }
-
-    /// One line about a page that has been committed, and one for each thing that a person should know.
-    fn tell(&self, name: &str, page: &Page, prepared: &Prepared) {
-        let source = self.source.as_str();
-        for note in &page.notes {
-            tracing::warn!(source, collection = name, "{note}");
-        }
-        if prepared.letters > 0 {
-            let letters = prepared.letters;
-            tracing::warn!(
-                source,
-                collection = name,
-                letters,
-                "too large for their topic: see `zenfloe dead list`"
-            );
-        }
-        if prepared.held > 0 {
-            tracing::warn!(
-                source,
-                collection = name,
-                missing = prepared.held,
-                "the list shrank by more than a fifth, its missing rows stay; if they are truly gone: \
-                 accept_shrunk = [\"{name}\"]"
-            );
-        }
-        let shown = page.records.len() as u64 + u64::from(page.repeats) + prepared.gone;
-        tracing::info!(
-            source,
-            collection = name,
-            records = prepared.published,
-            repeats = shown - prepared.published - prepared.letters,
-            deletions = prepared.gone,
-            bytes = page.bytes,
-            caught_up = page.is_caught_up,
-            "page"
-        );
-    }
-
-    /// Decides what a failure means for its collection.
-    fn failed(&mut self, name: &str, error: SourceError, now: Moment) -> Result<(), StageError> {
-        match error.class() {
-            Class::Stop => Err(error.into()),
-            Class::Reject => {
-                self.switch_off(name, &error, now);
-                Ok(())
-            }
-            Class::Retry { after } => self.retry_later(name, error, after, now),
-        }
-    }
-
-    fn switch_off(&mut self, name: &str, error: &SourceError, now: Moment) {
-        let remedy = remedy(error, self.work[name].target.collection);
-        let why = chain(&error.fault);
-        tracing::warn!(
-            source = self.source.as_str(),
-            collection = name,
-            remedy,
-            "{why}; switched off for now"
-        );
-        self.schedule.switch_off(name, now + self.config.retry_forbidden);
-        self.progress.set_status(name, Status::NotAvailable { why, remedy });
-    }
-
-    fn retry_later(
-        &mut self,
-        name: &str,
-        error: SourceError,
-        after: Option<Duration>,
-        now: Moment,
-    ) -> Result<(), StageError> {
-        let work = self.work.get_mut(name).expect("only what is at work is fetched");
-        work.failures += 1;
-        let failures = work.failures;
-        if self.mode == Mode::Once && failures >= FAILURES_IN_ONE_PASS {
-            return Err(StageError::GaveUp {
-                collection: name.to_owned(),
-                attempts: failures,
-                last: error,
-            });
-        }
-        if let Fault::RateLimited { after } = error.fault {
-            let buckets = refused_buckets(plan::buckets(work.target.collection), &error);
-            self.budget.block(&buckets, now + after.unwrap_or(UNSAID_PENALTY));
-        }
-        let wait = match error.fault {
-            Fault::TokenRefused => Duration::ZERO,
-            _ => self.backoff.wait(failures, after, fastrand::f64()),
-        };
-        let (source, what) = (self.source.as_str(), chain(&error.fault));
-        tracing::warn!(
-            source,
-            collection = name,
-            failures,
-            wait_ms = wait.as_millis() as u64,
-            "{what}"
-        );
-        counter!("zenfloe_extract_retries_total", "source" => source.to_owned(), "collection" => name.to_owned())
-            .increment(1);
-        self.schedule.postpone(name, now + wait);
-        self.progress.set_status(
-            name,
-            Status::Failing {
-                what,
-                until: micros(now + wait),
-            },
-        );
-        Ok(())
     }
 
     fn show_gauges(&mut self) {
@@ -472,29 +301,4 @@ async fn dead_partitions(log: &dyn Log, parts: &Parts) -> Result<Partition, LogE
     };
     log.ensure(std::slice::from_ref(&spec)).await?;
     Ok(spec.partitions)
-}
-
-/// The buckets that a 429 speaks of: those with nothing left; all of them where it does not tell.
-fn refused_buckets(buckets: &[&'static str], error: &SourceError) -> Vec<&'static str> {
-    let is_empty = |bucket: &&&str| {
-        let mut readings = error.readings.iter();
-        readings.any(|reading| reading.bucket == **bucket && reading.remaining == Some(0))
-    };
-    let empty: Vec<_> = buckets.iter().filter(is_empty).copied().collect();
-    if empty.is_empty() { buckets.to_vec() } else { empty }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -1,25 +1,66 @@
 //! One collection at work: where it stands, and how a page moves it on.
+//!
+//! An export whose history is long is read on two tracks: the live one begins just before the present and
+//! is polled for ever, the past is filled behind it up to where the live one began. Both places stand in
+//! one cursor, so that each commit keeps both.
 
+use serde::{Deserialize, Serialize};
 use zenfloe_catalog::{Collection, Paging};
 use zenfloe_log::TopicSpec;
-use zenfloe_record::{Cursor, Topic, partition_of};
+use zenfloe_record::{Cursor, Micros, Topic, partition_of};
 use zenfloe_zendesk::{Page, Place};
 
 use crate::ledger::{self, Change, Ledger, Seen};
+use crate::plan;
 use crate::publish::{Target, Times};
 use crate::state::State;
 use crate::{Parts, StageError};
+
+/// Which of a collection's places a page is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Track {
+    /// What changes.
+    Live,
+    /// What changed before the live track began.
+    Past,
+}
 
 /// A collection at work.
 pub(crate) struct Work {
     pub(crate) target: Target<'static>,
     pub(crate) cursor: Cursor,
-    pub(crate) place: Place,
+    pub(crate) live: Standing,
+    /// `None` once the past is filled, and where it never was long.
+    pub(crate) past: Option<Standing>,
     /// What the last complete list held; `None` for exports.
     pub(crate) ledger: Option<Ledger>,
+}
+
+/// Where a track stands.
+pub(crate) struct Standing {
+    pub(crate) place: Place,
     /// Failures in a row.
     pub(crate) failures: u32,
 }
+
+impl From<Place> for Standing {
+    fn from(place: Place) -> Self {
+        Self { place, failures: 0 }
+    }
+}
+
+/// The places as the cursor keeps them.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Two { live: Place, past: Place },
+    One(Place),
+}
+
+/// The live track begins this long before Zendesk's present: what is older has settled.
+const LIVE_BEGINS_BEFORE: i64 = 120;
+/// A first page that comes within this of the present leaves no past that is worth a track.
+const SHORT_PAST: Micros = 3_600 * 1_000_000;
 
 impl Work {
     /// Goes on where the source's last process stood.
@@ -37,12 +78,16 @@ impl Work {
             .expect("every selected collection has a topic");
         let cursor = left.cursors.remove(name).unwrap_or_else(Cursor::start);
         let since = parts.config.since.get(name).map_or(0, |since| since.as_second());
-        let place = match &cursor.place {
-            None => Place::since(since),
-            Some(place) => serde_json::from_value(place.clone()).map_err(|_| StageError::State {
+        let kept = match &cursor.place {
+            None => Kept::One(Place::since(since)),
+            Some(kept) => serde_json::from_value(kept.clone()).map_err(|_| StageError::State {
                 topic: Topic::state(&parts.source).to_string(),
                 key: name.clone(),
             })?,
+        };
+        let (live, past) = match kept {
+            Kept::One(live) => (live, None),
+            Kept::Two { live, past } => (live, Some(past)),
         };
         let is_list = collection.endpoint.paging == Paging::List;
         let ledger = is_list.then(|| left.ledgers.remove(name).unwrap_or_default());
@@ -55,10 +100,19 @@ impl Work {
         Ok(Self {
             target,
             cursor,
-            place,
+            live: live.into(),
+            past: past.map(Standing::from),
             ledger,
-            failures: 0,
         })
+    }
+
+    /// Where a track stands.
+    pub(crate) fn standing(&mut self, track: Track) -> &mut Standing {
+        match (track, &mut self.past) {
+            (Track::Past, Some(past)) => past,
+            // The past is over: its last page has just been committed.
+            (Track::Live, _) | (Track::Past, None) => &mut self.live,
+        }
     }
 
     /// Compares a page of a list with the last complete one; `None` for exports, where every record is news.
@@ -83,23 +137,53 @@ impl Work {
                 partition: partition_of(&record.partition_key, self.target.partitions),
             })
             .collect();
-        let mut change = ledger.page(self.place.list_page(), &seen, page.is_caught_up, is_shrinking_fine);
+        let mut change = ledger.page(self.live.place.list_page(), &seen, page.is_caught_up, is_shrinking_fine);
         change.gone.retain(|(key, _)| !key.starts_with(KEYLESS));
         Some(change)
     }
 
-    /// Moves behind a page.
-    pub(crate) fn advance(&mut self, page: &Page, published: u64, is_empty: bool, times: Times) {
-        self.failures = 0;
-        self.place = page.next.clone();
-        self.cursor.place = Some(serde_json::to_value(&page.next).expect("a place is plain data"));
+    /// Moves behind a page. Returns whether a past has been split off.
+    pub(crate) fn advance(&mut self, track: Track, page: &Page, published: u64, is_empty: bool, times: Times) -> bool {
+        let until = self.end_of_past(track, page);
+        match (track, until) {
+            (Track::Live, Some(until)) => {
+                self.past = Some(page.next.clone().until(until).into());
+                self.live = Place::since(until).into();
+            }
+            (Track::Live, None) => self.live = page.next.clone().into(),
+            (Track::Past, _) => self.past = (!page.is_caught_up).then(|| page.next.clone().into()),
+        }
+        self.cursor.place = Some(self.kept());
         self.cursor.records += published;
         if !is_empty {
             self.cursor.extracted_at = times.extracted_at;
         }
-        if page.is_caught_up {
+        if track == Track::Live && page.is_caught_up {
             self.cursor.completed_at = Some(times.now);
         }
+        until.is_some()
+    }
+
+    /// The second at which the past ends, where the first page of an export leaves a long one before it.
+    ///
+    /// Its first page tells Zendesk's time, which is all that is needed to begin near the present.
+    fn end_of_past(&self, track: Track, page: &Page) -> Option<i64> {
+        let is_first = track == Track::Live && self.cursor.place.is_none();
+        let is_long = !page.is_caught_up && page.date - page.reached? > SHORT_PAST;
+        let is_split = is_first && is_long && plan::is_split(self.target.collection);
+        is_split.then(|| page.date.div_euclid(1_000_000) - LIVE_BEGINS_BEFORE)
+    }
+
+    fn kept(&self) -> serde_json::Value {
+        let live = self.live.place.clone();
+        let kept = match &self.past {
+            None => Kept::One(live),
+            Some(past) => Kept::Two {
+                live,
+                past: past.place.clone(),
+            },
+        };
+        serde_json::to_value(kept).expect("a place is plain data")
     }
 }
 

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::Moment;
@@ -77,19 +78,20 @@ pub struct Schedule {
 impl Schedule {
     /// Everything is due and nothing has been completed.
     pub fn new(mode: Mode, plans: Vec<Plan>) -> Self {
-        let entry = |plan| Entry {
-            plan,
-            has_completed: false,
-            done_in_this_run: false,
-            off: false,
-            running: false,
-            due: Moment::ZERO,
-            quiet_passes: 0,
-            records_in_pass: 0,
-        };
-        let mut entries: Vec<_> = plans.into_iter().map(entry).collect();
-        entries.sort_by(|a, b| (a.plan.rank, &a.plan.name).cmp(&(b.plan.rank, &b.plan.name)));
+        let mut entries: Vec<_> = plans.into_iter().map(Entry::from).collect();
+        entries.sort_by(by_rank);
         Self { mode, entries }
+    }
+
+    /// Adds what came to light later; it is due at once.
+    pub fn add(&mut self, plan: Plan) {
+        self.entries.push(plan.into());
+        self.entries.sort_by(by_rank);
+    }
+
+    /// Takes away what will never be due again.
+    pub fn remove(&mut self, name: &str) {
+        self.entries.retain(|entry| entry.plan.name != name);
     }
 
     /// Goes on where an earlier process stood: the end of the last complete pass, and whether another has begun since.
@@ -212,6 +214,25 @@ impl Schedule {
     fn entry(&mut self, name: &str) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.plan.name == name)
     }
+}
+
+impl From<Plan> for Entry {
+    fn from(plan: Plan) -> Self {
+        Self {
+            plan,
+            has_completed: false,
+            done_in_this_run: false,
+            off: false,
+            running: false,
+            due: Moment::ZERO,
+            quiet_passes: 0,
+            records_in_pass: 0,
+        }
+    }
+}
+
+fn by_rank(a: &Entry, b: &Entry) -> Ordering {
+    (a.plan.rank, &a.plan.name).cmp(&(b.plan.rank, &b.plan.name))
 }
 
 fn wait_after_pass(mode: Mode, entry: &Entry) -> Duration {
@@ -341,6 +362,20 @@ mod tests {
         assert_eq!(schedule.next("lists", MINUTE), Next::Blocked, "`a` is under way");
         schedule.page_done("a", 1, true, MINUTE);
         assert!(schedule.is_done());
+    }
+
+    #[test]
+    fn what_is_added_runs_behind_the_others_until_it_is_taken_away() {
+        let mut schedule = schedule(Mode::Once);
+        schedule.resume("users", Some(MINUTE), false);
+        schedule.add(plan("the past", "users", 100, &[]));
+        assert_eq!(schedule.next("users", MINUTE), run("users"), "live first");
+        schedule.page_done("users", 5, true, MINUTE);
+        assert_eq!(schedule.next("users", MINUTE), run("the past"));
+        schedule.page_done("the past", 5, false, MINUTE);
+        assert_eq!(schedule.next("users", MINUTE), run("the past"));
+        schedule.remove("the past");
+        assert_eq!(schedule.next("users", MINUTE), Next::Done);
     }
 
     #[test]

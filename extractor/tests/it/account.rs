@@ -174,48 +174,66 @@ impl Account {
 }
 
 fn page(collection: &Collection, after: &Place, rows: &[Row], date: i64) -> Page {
-    let is_list = collection.endpoint.paging == Paging::List;
-    let from: (i64, i64) = match after {
+    let (place, until) = match after {
+        Place::Past { until, place } => (&**place, *until),
+        place => (place, i64::MAX),
+    };
+    let from = beginning(place);
+    let rest: Vec<_> = rows.iter().filter(|(time, id, _)| (*time, *id) > from).collect();
+    let is_last = rest.len() <= PAGE;
+    let mut shown = rest[..rest.len().min(PAGE)].to_vec();
+    let cursor = shown.last().map_or(from, |(time, id, _)| (*time, *id));
+    let all = shown.len();
+    shown.retain(|(time, _, _)| *time < until);
+    let is_caught_up = is_last || shown.len() < all;
+    let records: Vec<_> = shown.iter().map(|row| record(row)).collect();
+    let reached = shown.last().map(|(time, _, _)| *time * 1_000_000);
+    let next = next(collection, place, cursor, is_last);
+    Page {
+        bytes: records.iter().map(|record| record.json.len() as u64).sum(),
+        records,
+        next: if until == i64::MAX { next } else { next.until(until) },
+        is_caught_up,
+        date,
+        reached: if is_caught_up { Some(date) } else { reached },
+        repeats: 0,
+        readings: Vec::new(),
+        request: format!("/api/v2/{}", collection.name),
+        notes: Vec::new(),
+    }
+}
+
+/// Time and id of the last row before a place.
+fn beginning(place: &Place) -> (i64, i64) {
+    match place {
         Place::Cursor { cursor, .. } => pair(cursor),
         Place::List { after, .. } => pair(after),
+        Place::Start { since, .. } => (*since, i64::MIN),
         _ => (0, 0),
-    };
-    let rest: Vec<_> = rows.iter().filter(|(time, id, _)| (*time, *id) > from).collect();
-    let shown = &rest[..rest.len().min(PAGE)];
-    let is_caught_up = rest.len() <= PAGE;
-    let cursor = shown.last().map_or(from, |(time, id, _)| (*time, *id));
-    let cursor = format!("{}|{}", cursor.0, cursor.1);
-    let next = match (is_list, is_caught_up) {
+    }
+}
+
+fn next(collection: &Collection, place: &Place, (time, id): (i64, i64), is_last: bool) -> Place {
+    let cursor = format!("{time}|{id}");
+    match (collection.endpoint.paging == Paging::List, is_last) {
         (true, true) => Place::start(),
         (true, false) => Place::List {
             after: cursor,
-            page: after.list_page() + 1,
+            page: place.list_page() + 1,
         },
         (false, _) => Place::Cursor {
             cursor,
             time: None,
             delivered_to: None,
         },
-    };
-    let records: Vec<_> = shown
-        .iter()
-        .map(|(time, id, text)| RawRecord {
-            key: id.to_string().into_bytes(),
-            partition_key: id.to_string().into_bytes(),
-            json: Account::json(*time, *id, text).into_bytes().into(),
-        })
-        .collect();
-    Page {
-        bytes: records.iter().map(|record| record.json.len() as u64).sum(),
-        records,
-        next,
-        is_caught_up,
-        date,
-        reached: is_caught_up.then_some(date),
-        repeats: 0,
-        readings: Vec::new(),
-        request: format!("/api/v2/{}", collection.name),
-        notes: Vec::new(),
+    }
+}
+
+fn record((time, id, text): &Row) -> RawRecord {
+    RawRecord {
+        key: id.to_string().into_bytes(),
+        partition_key: id.to_string().into_bytes(),
+        json: Account::json(*time, *id, text).into_bytes().into(),
     }
 }
 

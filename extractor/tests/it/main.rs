@@ -2,7 +2,6 @@
 
 mod account;
 mod flaky;
-mod memory;
 mod stage;
 mod topics;
 
@@ -10,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::Account;
-use memory::MemoryLog;
 use tokio_util::sync::CancellationToken;
 use topics::{KeyFile, Topics};
 use zenfloe_catalog::Catalog;
 use zenfloe_extractor::{Config, Drained, Mode, Parts, Progress, StageError, run};
 use zenfloe_keyring::Sealer;
 use zenfloe_log::Log;
+use zenfloe_log::memory::MemoryLog;
 use zenfloe_record::SourceName;
 use zenfloe_zendesk::{Clock, Source};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zenfloe_keyring::{Opener, SealKeys};
 use zenfloe_log::{Log, Record, partitions_of};
-use zenfloe_record::{Cursor, Letter, RawHeaders, RawKind, SourceName, Topic, TopicPartition, partition_of};
+use zenfloe_record::{Cursor, Letter, RawHeaders, RawKind, SourceName, Topic, TopicPartition, header, partition_of};
 
 /// A raw record: key, kind, text, extraction time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,9 +109,13 @@ impl Topics {
         let mut letters = Vec::new();
         for record in self.records(&Topic::dead(&self.source)).await {
             let sealed = record.value.expect("letters have values");
+            let key = record
+                .headers
+                .get(header::KEY)
+                .expect("the key that it is sealed under");
             let mut json = Vec::new();
             opener
-                .open(collection, &record.key, &record.headers, &sealed, &mut json)
+                .open(collection, key, &record.headers, &sealed, &mut json)
                 .expect("our own seal");
             let letter = Letter::decode(&record.headers).expect("our own headers");
             letters.push((letter, serde_json::from_slice(&json).expect("JSON")));

@@ -172,8 +172,8 @@ impl Client {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let target = location.and_then(|location| self.base.join(location).ok());
         match target {
-            Some(target) if target.host_str() != self.base.host_str() => Fault::ForeignRedirect {
-                host: target.host_str().unwrap_or_default().to_owned(),
+            Some(target) if target.origin() != self.base.origin() => Fault::ForeignRedirect {
+                host: target.origin().ascii_serialization(),
             },
             _ => Fault::Refused {
                 status: status.as_u16(),
@@ -191,6 +191,7 @@ impl Client {
     /// The address of the page of `size` records after a place.
     fn page_url(&self, collection: &Collection, after: &Place, size: u32) -> Url {
         let endpoint = &collection.endpoint;
+        let (after, _) = after.bounded();
         let mut url = self.url(&endpoint.path);
         {
             let mut query = url.query_pairs_mut();
@@ -200,6 +201,7 @@ impl Client {
                 Place::List { after, .. } => query.append_pair("page[after]", after),
                 Place::Start { .. } if endpoint.paging == Paging::List => &mut query,
                 Place::Start { since, .. } => query.append_pair("start_time", &since.to_string()),
+                Place::Past { .. } => &mut query,
             };
             let size_name = if endpoint.paging == Paging::List {
                 "page[size]"
@@ -216,6 +218,7 @@ impl Client {
     }
 
     async fn fetch(&self, collection: &Collection, after: &Place) -> Result<Page, Failure> {
+        let (after, until) = after.bounded();
         let habit = self.habit(collection);
         let asked = habit.size.current();
         let url = self.page_url(collection, after, asked);
@@ -230,7 +233,11 @@ impl Client {
             return Err(answer.failed(fault));
         }
         if answer.status != StatusCode::OK {
-            if let Some(page) = restart(after, &answer, date, &request) {
+            if let Some(mut page) = restart(after, &answer, date, &request) {
+                page.next = match until {
+                    Some(until) => page.next.until(until),
+                    None => page.next,
+                };
                 return Ok(page);
             }
             return Err(self.refusal(&answer));
@@ -238,6 +245,7 @@ impl Client {
         let exchange = Exchange {
             collection,
             after,
+            until,
             was_largest: habit.size.is_largest(),
             date: date.div_euclid(1_000_000),
         };
@@ -354,7 +362,7 @@ fn restart(after: &Place, answer: &Answer, date: Micros, request: &str) -> Optio
     let since = match after {
         Place::Cursor { time, .. } => Some(time.map_or(0, |time| (time - RESTART_OVERLAP).max(0))),
         Place::List { .. } => None,
-        Place::Start { .. } | Place::Time { .. } => return None,
+        Place::Start { .. } | Place::Time { .. } | Place::Past { .. } => return None,
     };
     Some(Page {
         records: Vec::new(),

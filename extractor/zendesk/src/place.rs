@@ -37,6 +37,15 @@ pub enum Place {
         /// Pages of this pass that lie behind, at least 1.
         page: u32,
     },
+    /// Within the past of an export: what changed before a second. Whoever reads on from that second
+    /// meets the rest, and together they miss nothing and repeat nothing, for a row that changes
+    /// meanwhile leaves the past.
+    Past {
+        /// Where the past ends, whole seconds since 1970; this second no longer belongs to it.
+        until: i64,
+        /// Where its reading stands.
+        place: Box<Place>,
+    },
 }
 
 impl Place {
@@ -50,6 +59,25 @@ impl Place {
         Self::Start {
             since,
             delivered_to: None,
+        }
+    }
+
+    /// From this place on what changed before `until` alone.
+    pub fn until(self, until: i64) -> Self {
+        Self::Past {
+            until,
+            place: Box::new(self),
+        }
+    }
+
+    /// The place itself, and where the past ends in which it lies.
+    pub(crate) fn bounded(&self) -> (&Self, Option<i64>) {
+        match self {
+            Self::Past { until, place } => {
+                let (place, inner) = place.bounded();
+                (place, Some(inner.map_or(*until, |inner| inner.min(*until))))
+            }
+            place => (place, None),
         }
     }
 
@@ -69,7 +97,7 @@ impl Place {
     pub(crate) fn delivered_to(&self) -> Option<i64> {
         match self {
             Self::Start { delivered_to, .. } | Self::Cursor { delivered_to, .. } => *delivered_to,
-            Self::Time { .. } | Self::List { .. } => None,
+            Self::Time { .. } | Self::List { .. } | Self::Past { .. } => None,
         }
     }
 
@@ -78,7 +106,7 @@ impl Place {
         let mut place = self.clone();
         match &mut place {
             Self::Start { delivered_to, .. } | Self::Cursor { delivered_to, .. } => *delivered_to = Some(to),
-            Self::Time { .. } | Self::List { .. } => {}
+            Self::Time { .. } | Self::List { .. } | Self::Past { .. } => {}
         }
         place
     }
@@ -116,6 +144,10 @@ mod tests {
                 page: 1,
             },
             r#"{"at":"list","after":"a","page":1}"#,
+        );
+        check(
+            Place::since(5).until(9),
+            r#"{"at":"past","until":9,"place":{"at":"start","since":5}}"#,
         );
     }
 }

@@ -21,6 +21,8 @@ const HIDE_LAST_MINUTE: [&str; 3] = [
 pub(crate) struct Exchange<'e> {
     pub(crate) collection: &'e Collection,
     pub(crate) after: &'e Place,
+    /// Where the past ends that is being read.
+    pub(crate) until: Option<i64>,
     /// The page was asked for in the largest size.
     pub(crate) was_largest: bool,
     /// When the server answered, whole seconds since 1970.
@@ -42,11 +44,28 @@ pub(crate) struct Step {
 impl Exchange<'_> {
     /// Sorts the records of an answer.
     pub(crate) fn step(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
-        match self.collection.endpoint.paging {
+        let step = match self.collection.endpoint.paging {
             Paging::IncrementalCursor => self.cursor(envelope, records),
             Paging::IncrementalTime => self.time(envelope, records),
             Paging::List => self.list(envelope, records),
-        }
+        }?;
+        Ok(match self.until {
+            Some(until) => self.cut(step, until),
+            None => step,
+        })
+    }
+
+    /// Leaves out what no longer belongs to the past.
+    fn cut(&self, mut step: Step, until: i64) -> Step {
+        let all = step.records.len();
+        step.records
+            .retain(|record| self.time_of(record).is_none_or(|time| time < until));
+        let left_out = all - step.records.len();
+        step.repeats += left_out as u32;
+        step.is_caught_up |= left_out > 0;
+        step.reached = if step.is_caught_up { Some(until) } else { step.reached };
+        step.next = step.next.until(until);
+        step
     }
 
     /// The youngest second whose rows are complete.
@@ -120,7 +139,9 @@ impl Exchange<'_> {
         let (start, seen) = match self.after {
             Place::Time { start_time, seen } => (*start_time, seen.iter().map(String::as_str).collect()),
             Place::Start { since, .. } => (*since, HashSet::new()),
-            Place::Cursor { .. } | Place::List { .. } => return Err(broken("the kept place is of another kind")),
+            Place::Cursor { .. } | Place::List { .. } | Place::Past { .. } => {
+                return Err(broken("the kept place is of another kind"));
+            }
         };
         let settled = self.settled();
         let all = records.len();
@@ -246,9 +267,11 @@ mod tests {
         let body = Bytes::from(body.to_owned());
         let envelope = Envelope::read(collection, &body).expect("a page");
         let records = envelope.records(collection, &body);
+        let (after, until) = after.bounded();
         Exchange {
             collection,
             after,
+            until,
             was_largest,
             date: NOW,
         }
@@ -453,6 +476,44 @@ mod tests {
             answer("tickets", &place, true, stuck).is_err(),
             "never the same request for ever"
         );
+    }
+
+    #[test]
+    fn the_past_ends_where_the_present_begins() {
+        let until = NOW - 200;
+        let past = |cursor: &str, time| {
+            Place::Cursor {
+                cursor: cursor.into(),
+                time: Some(time),
+                delivered_to: None,
+            }
+            .until(until)
+        };
+        let before = rows(
+            "users",
+            &[(1, 300), (2, 201)],
+            r#""after_cursor":"a","end_of_stream":false"#,
+        );
+        let step = answer("users", &Place::start().until(until), true, &before).expect("a page");
+        assert_eq!((keys(&step).len(), step.is_caught_up), (2, false));
+        assert_eq!((&step.next, step.reached), (&past("a", NOW - 201), Some(NOW - 201)));
+
+        let across = rows(
+            "users",
+            &[(3, 201), (4, 200), (5, 100)],
+            r#""after_cursor":"b","end_of_stream":false"#,
+        );
+        let step = answer("users", &step.next, true, &across).expect("a page");
+        assert_eq!((keys(&step), step.repeats), (vec!["3".into()], 2));
+        assert_eq!((step.is_caught_up, step.reached), (true, Some(until)));
+
+        let timed = rows(
+            "organizations",
+            &[(1, 300), (2, 200)],
+            &format!(r#""end_time":{until},"end_of_stream":false"#),
+        );
+        let step = answer("organizations", &Place::start().until(until), true, &timed).expect("a page");
+        assert_eq!((keys(&step), step.is_caught_up), (vec!["1".into()], true));
     }
 
     #[test]

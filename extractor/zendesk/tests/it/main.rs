@@ -1,5 +1,6 @@
 //! The client against a server that says exactly what a test tells it to.
 
+mod bad;
 mod server;
 
 use std::time::Duration;

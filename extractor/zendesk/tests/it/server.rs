@@ -14,6 +14,7 @@ pub(crate) struct Reply {
     body: Vec<u8>,
     cut: Option<usize>,
     drops: bool,
+    is_endless: bool,
     delay: Duration,
 }
 
@@ -29,6 +30,7 @@ impl Reply {
             body: body.as_ref().as_bytes().to_vec(),
             cut: None,
             drops: false,
+            is_endless: false,
             delay: Duration::ZERO,
         }
     }
@@ -54,6 +56,12 @@ impl Reply {
     /// Ends the connection without an answer.
     pub(crate) fn drop_connection(mut self) -> Self {
         self.drops = true;
+        self
+    }
+
+    /// Repeats the body, without saying how often, until the client goes away.
+    pub(crate) fn endless(mut self) -> Self {
+        self.is_endless = true;
         self
     }
 
@@ -154,16 +162,19 @@ async fn write(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
     if reply.drops {
         return Ok(());
     }
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\ncontent-length: {}\r\nconnection: close\r\n",
-        reply.status,
-        reply.body.len()
-    );
+    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
+    let says_length = reply.headers.iter().any(|(name, _)| name == "content-length");
+    if !reply.is_endless && !says_length {
+        head.push_str(&format!("content-length: {}\r\n", reply.body.len()));
+    }
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;
+    while reply.is_endless {
+        stream.write_all(&reply.body).await?;
+    }
     let sent = reply.cut.unwrap_or(reply.body.len());
     stream.write_all(&reply.body[..sent]).await?;
     stream.shutdown().await
