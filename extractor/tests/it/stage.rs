@@ -504,6 +504,31 @@ async fn a_stop_gives_up_the_page_under_way_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_quiet_account_is_not_polled_for_ever_faster() {
+    let mut bench = Bench::new();
+    bench.config.continuous = true;
+    let account = Arc::new(Account::with(&ALL));
+    let stop = CancellationToken::new();
+    let began = bench.clock.now();
+    let running = tokio::spawn(run(bench.parts(account.clone(), bench.config.mode()), stop.clone()));
+    bench.clock.sleep_until(began + Duration::from_secs(1_500)).await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean end");
+    let requests = account.requests();
+    let count = |name: &str| requests.iter().filter(|(held, _)| held == name).count();
+    for (export, pages) in [("tickets", 5), ("users", 4), ("organizations", 3)] {
+        // Once a minute, and a little oftener in the beginning.
+        assert!(
+            (pages + 5..pages + 40).contains(&count(export)),
+            "{export}: {}",
+            count(export)
+        );
+    }
+    assert_eq!(count("groups"), 2, "a list keeps its interval");
+    assert_complete(&bench).await;
+}
+
+#[tokio::test]
 async fn a_check_names_what_to_do() {
     let bench = Bench::new();
     let account = Account::with(&ALL);

@@ -172,8 +172,10 @@ async fn write(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;
-    while reply.is_endless {
-        stream.write_all(&reply.body).await?;
+    if reply.is_endless {
+        loop {
+            stream.write_all(&reply.body).await?;
+        }
     }
     let sent = reply.cut.unwrap_or(reply.body.len());
     stream.write_all(&reply.body[..sent]).await?;
