@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, ClientBuilder, Method, StatusCode};
@@ -19,6 +20,10 @@ use crate::{Config, Registry, RegistryError};
 const LEVEL: &str = "BACKWARD_TRANSITIVE";
 /// A stricter one, which somebody may have chosen.
 const STRICTER: &str = "FULL_TRANSITIVE";
+
+/// How often a conflict is asked again, and after which time.
+const CONFLICTS: usize = 2;
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// A Confluent-compatible registry over HTTP.
 pub struct HttpRegistry {
@@ -137,7 +142,19 @@ impl HttpRegistry {
         Ok(is_set)
     }
 
+    /// Registers; a conflict is asked again, because some registries report two that register the same schema at once
+    /// in the words for an incompatible one. A true conflict stays.
     async fn post(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        for _ in 0..CONFLICTS {
+            match self.post_once(subject, schema).await {
+                Err(RegistryError::Incompatible { .. }) => tokio::time::sleep(AFTER_CONFLICT).await,
+                outcome => return outcome,
+            }
+        }
+        self.post_once(subject, schema).await
+    }
+
+    async fn post_once(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
         match post_schema(&self.settings, subject.to_owned(), supplied).await {
             Ok(registered) => Ok(registered.id),
