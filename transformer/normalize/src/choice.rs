@@ -1,10 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use zenfloe_catalog::Action;
 
-/// What the user leaves out or treats differently; the default is the catalog's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What the user leaves out or treats differently in one collection; the default is the catalog's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Table and column (`*` for the whole table) that never leave the transformer.
     pub excluded: BTreeSet<(String, String)>,

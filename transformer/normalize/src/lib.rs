@@ -11,9 +11,21 @@
 //!
 //! What it does not know: logs, keys, schema ids, the time.
 
+mod avro;
+mod cell;
 mod choice;
+mod compile;
+mod encode;
+mod keys;
 mod output;
 mod plan;
+mod run;
+mod scan;
+mod text;
+mod time;
+mod tree;
+mod value;
+mod walk;
 
 pub use choice::{Choice, PlanError};
 pub use output::{Given, OutFence, OutRow, Output, Rejected};

@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use crate::encode::Texts;
+use crate::walk::Notes;
 use zenfloe_record::{CleanKind, Fence, Micros, Offset, Partition, RawKind, Reason, RowVersion};
 
 /// What is known of a record besides its JSON.
@@ -56,6 +58,17 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// Halves of surrogate pairs that were replaced by U+FFFD.
     pub surrogates_replaced: u64,
+    pub(crate) unknown: Unknown,
+    pub(crate) work: Work,
+}
+
+/// What one record needs on its way; of no meaning afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) notes: Notes,
+    pub(crate) texts: Texts,
+    /// The fields that every row of the record carries, but for the last one.
+    pub(crate) meta: Vec<u8>,
 }
 
 impl Output {
@@ -70,13 +83,49 @@ impl Output {
         self.fences.clear();
         self.bytes.clear();
         self.surrogates_replaced = 0;
+        self.unknown.counts.clear();
     }
 
-    /// Fields that the catalog does not name, by path, with the number of records that held them.
+    /// Fields that the catalog does not name, by path, with the number of times that they were met.
     ///
-    /// A name that is not made of letters, digits, `_`, `-` and `:` could itself be personal and is counted as `?`.
+    /// A name that is not made of letters, digits, `_`, `-` and `:` could itself be personal and is counted as
+    /// `?`, and so is every further one once 200 names are held.
     pub fn unknown_fields(&self) -> impl Iterator<Item = (&str, u64)> {
-        std::iter::empty()
+        self.unknown.counts.iter().map(|(path, count)| (path.as_str(), *count))
+    }
+}
+
+/// Fields that nobody names.
+#[derive(Debug, Default)]
+pub(crate) struct Unknown {
+    counts: Vec<(String, u64)>,
+}
+
+/// Names that are told apart; more would be data in the place of names.
+const NAMES: usize = 200;
+
+impl Unknown {
+    pub(crate) fn count(&mut self, parent: &str, name: &str) {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
+        let is_name = (1..=63).contains(&name.len()) && name.bytes().all(legal);
+        let name = if is_name { name } else { "?" };
+        if !self.is_counted(parent, name) {
+            let name = if self.counts.len() < NAMES { name } else { "?" };
+            if !self.is_counted(parent, name) {
+                let dot = if parent.is_empty() { "" } else { "." };
+                self.counts.push((format!("{parent}{dot}{name}"), 1));
+            }
+        }
+    }
+
+    fn is_counted(&mut self, parent: &str, name: &str) -> bool {
+        let is_this = |path: &str| match path.strip_suffix(name) {
+            Some(rest) if parent.is_empty() => rest.is_empty(),
+            Some(rest) => rest.strip_suffix('.') == Some(parent),
+            None => false,
+        };
+        let held = self.counts.iter_mut().find(|(path, _)| is_this(path));
+        held.map(|(_, count)| *count += 1).is_some()
     }
 }
 
@@ -88,4 +137,32 @@ pub struct Rejected {
     pub reason: Reason,
     /// Path and types, never a value.
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_counted_by_path_and_strange_ones_together() {
+        let mut out = Output::new();
+        for (parent, name) in [
+            ("", "a"),
+            ("", "a"),
+            ("x", "a"),
+            ("", "ann@example.com"),
+            ("", ""),
+            ("x", "b c"),
+        ] {
+            out.unknown.count(parent, name);
+        }
+        let counts: Vec<_> = out.unknown_fields().collect();
+        assert_eq!(counts, [("a", 2), ("x.a", 1), ("?", 2), ("x.?", 1)]);
+        for n in 0..1_000 {
+            out.unknown.count("", &format!("n{n}"));
+        }
+        assert_eq!(out.unknown_fields().count(), NAMES);
+        out.clear();
+        assert_eq!(out.unknown_fields().count(), 0);
+    }
 }

@@ -1,32 +1,76 @@
-use zenfloe_catalog::Collection;
-use zenfloe_record::Reason;
+use zenfloe_catalog::{Collection, Expected, TimeUnit};
 
-use crate::{Choice, Given, Guard, Output, PlanError, Rejected};
+use crate::cell::Cell;
+use crate::tree::Shape;
+use crate::{Choice, Given, Guard, Output, PlanError, Rejected, compile, run};
 
 /// The rows of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct TablePlan {
     /// The table's name.
     pub name: String,
     /// Its Avro schema over the chosen columns: [`zenfloe_catalog::avro_schema`].
     pub schema: String,
+    pub(crate) rows: RowsAt,
+    pub(crate) cells: Vec<Cell>,
+    /// Indexes of the key's parts in `cells`.
+    pub(crate) key: Vec<usize>,
+    /// The parent column whose newest set replaces the older.
+    pub(crate) set_of: Option<String>,
+}
+
+/// Where the rows of a table come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowsAt {
+    /// The record.
+    Record,
+    /// The object in this slot; `is_keyed`: the key stands in the record, outside the object.
+    Object { slot: u16, is_keyed: bool },
+    /// The elements of the array in this slot, read by this tree.
+    Each { slot: u16, tree: u16 },
+}
+
+/// A claim about the value in a slot.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) slot: u16,
+    pub(crate) is: Expected,
+}
+
+/// Where a record's version stands.
+#[derive(Debug)]
+pub(crate) struct Versioning {
+    pub(crate) path: Option<Timed>,
+    pub(crate) fallback: Option<Timed>,
+}
+
+/// A time in a slot.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    pub(crate) path: Box<str>,
+    pub(crate) slot: u16,
+    pub(crate) unit: TimeUnit,
 }
 
 /// How the records of one collection become rows.
 #[derive(Debug)]
 pub struct Plan {
-    tables: Vec<TablePlan>,
-    fingerprint: [u8; 32],
+    pub(crate) tables: Vec<TablePlan>,
+    pub(crate) record: Shape,
+    /// The trees of the elements that are rows.
+    pub(crate) trees: Vec<Shape>,
+    pub(crate) version: Versioning,
+    pub(crate) deleted: Vec<Claim>,
+    pub(crate) erased: Vec<Claim>,
+    /// Path and slot of the first part of the record's key: the parent of the sets that it carries.
+    pub(crate) parent: (Box<str>, u16),
+    pub(crate) fingerprint: [u8; 32],
 }
 
 impl Plan {
     /// Compiles what the catalog and the user say. An excluded table is not among [`Plan::tables`].
     pub fn compile(collection: &Collection, choice: &Choice) -> Result<Self, PlanError> {
-        let _ = (collection, choice);
-        Ok(Self {
-            tables: Vec::new(),
-            fingerprint: [0; 32],
-        })
+        compile::compile(collection, choice)
     }
 
     /// The tables, in the catalog's order.
@@ -43,10 +87,11 @@ impl Plan {
     ///
     /// After an error `out` holds what it held before, but for its counts.
     pub fn run<G: Guard>(&self, json: &[u8], given: &Given, guard: &mut G, out: &mut Output) -> Result<(), Rejected> {
-        let _ = (json, given, guard, out);
-        Err(Rejected {
-            reason: Reason::NotJson,
-            detail: String::new(),
+        let (rows, fences, bytes) = (out.rows.len(), out.fences.len(), out.bytes.len());
+        run::run(self, json, given, guard, out).inspect_err(|_| {
+            out.rows.truncate(rows);
+            out.fences.truncate(fences);
+            out.bytes.truncate(bytes);
         })
     }
 }

@@ -1,0 +1,97 @@
+//! What a column's values are made of and how; decided once, when the plan is compiled.
+
+use std::collections::BTreeMap;
+
+use zenfloe_catalog::{Action, Class, Column, ColumnType, Operation};
+
+/// Where a value is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// In a slot of the record.
+    Record(u16),
+    /// In a slot of the element that is the row.
+    Element(u16),
+}
+
+/// A column of a plan.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    /// The path for people.
+    pub(crate) path: Box<str>,
+    pub(crate) at: At,
+    pub(crate) make: Make,
+    /// A part of the primary key: never null.
+    pub(crate) is_key: bool,
+}
+
+/// How a value is made.
+#[derive(Debug)]
+pub(crate) enum Make {
+    /// Always null.
+    Nothing,
+    Long,
+    Double,
+    Boolean,
+    Text,
+    Timestamp,
+    TimestampOfSeconds,
+    Date,
+    /// A time, as the beginning of its year.
+    Year(Box<Make>),
+    Json,
+    Minutes,
+    Slug,
+    Token(Told),
+    Coarse(Told),
+    Redacted,
+    RedactedJson,
+}
+
+/// The class of a value, which a field beside it may tell.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) class: Class,
+    pub(crate) by: Option<(At, BTreeMap<String, Class>)>,
+}
+
+/// How the values of a column are made under an action; the error says why they cannot be.
+pub(crate) fn make(column: &Column, action: Action, told_at: Option<At>) -> Result<Make, &'static str> {
+    let told = || Told {
+        class: column.class,
+        by: column
+            .class_by
+            .as_ref()
+            .zip(told_at)
+            .map(|(by, at)| (at, by.cases.clone())),
+    };
+    match (action, column.r#type) {
+        (Action::Drop, _) => Ok(Make::Nothing),
+        (Action::Clear, _) => Ok(clear(column)),
+        (Action::Token, _) if matches!(column.class, Class::None | Class::Text) => {
+            Err("has no class of which tokens are made")
+        }
+        (Action::Token, ColumnType::String) => Ok(Make::Token(told())),
+        (Action::Token, _) => Err("is no text, and a token is one"),
+        (Action::Redact, ColumnType::String) => Ok(Make::Redacted),
+        (Action::Redact, ColumnType::Json) => Ok(Make::RedactedJson),
+        (Action::Redact, _) => Err("is no text that could be redacted"),
+        (Action::Coarse, ColumnType::Timestamp | ColumnType::Date) => Ok(Make::Year(Box::new(clear(column)))),
+        (Action::Coarse, ColumnType::String) if column.class == Class::Ip => Ok(Make::Coarse(told())),
+        (Action::Coarse, _) => Err("has no coarser form: only times and internet addresses have"),
+    }
+}
+
+fn clear(column: &Column) -> Make {
+    match (column.op, column.r#type) {
+        (Some(Operation::EpochSeconds), _) => Make::TimestampOfSeconds,
+        (Some(Operation::Minutes), _) => Make::Minutes,
+        (Some(Operation::Slug), _) => Make::Slug,
+        (None, ColumnType::Long) => Make::Long,
+        (None, ColumnType::Double) => Make::Double,
+        (None, ColumnType::Boolean) => Make::Boolean,
+        (None, ColumnType::String) => Make::Text,
+        (None, ColumnType::Timestamp) => Make::Timestamp,
+        (None, ColumnType::Date) => Make::Date,
+        (None, ColumnType::Json) => Make::Json,
+    }
+}
