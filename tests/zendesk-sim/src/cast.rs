@@ -144,6 +144,21 @@ impl Cast {
         format!("https://qanary:{tag}@portal.canary-mail.example/login?session={tag}&step=2")
     }
 
+    /// The customer's own id of a ticket.
+    pub(crate) fn ticket_reference(&self, ordinal: u64) -> String {
+        format!("case-zft{:08x}", self.reference(ordinal))
+    }
+
+    /// The customer's own id of an organization.
+    pub(crate) fn organization_reference(&self, ordinal: u64) -> String {
+        format!("firm-zfg{:08x}", self.reference(ordinal))
+    }
+
+    /// A number of 32 bits for each ordinal, no two the same.
+    fn reference(&self, ordinal: u64) -> u32 {
+        (ordinal as u32 ^ self.key).wrapping_mul(0x9e37_79b1)
+    }
+
     pub(crate) fn photo_url(&self, index: u32) -> String {
         format!("https://photos.canary-mail.example/{}/portrait.jpg", self.tag(index))
     }

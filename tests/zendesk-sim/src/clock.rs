@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// Tells the account's time. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -13,12 +15,17 @@ pub struct Clock {
 #[derive(Debug, Clone)]
 enum Kind {
     Real,
-    Scaled {
-        origin: Instant,
-        start_ms: i64,
-        speed: f64,
-    },
+    Scaled { origin: Instant, start_ms: i64, speed: f64 },
     Manual(Arc<AtomicI64>),
+}
+
+/// How a clock runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Pace {
+    Real,
+    Scaled { speed: f64 },
+    Manual,
 }
 
 impl Clock {
@@ -29,12 +36,34 @@ impl Clock {
 
     /// A clock that begins at the machine's time and runs `speed` times as fast.
     pub fn scaled(speed: f64) -> Self {
+        Self::scaled_from(real_ms(), speed)
+    }
+
+    fn scaled_from(start_ms: i64, speed: f64) -> Self {
         let kind = Kind::Scaled {
             origin: Instant::now(),
-            start_ms: real_ms(),
+            start_ms,
             speed,
         };
         Self { kind }
+    }
+
+    /// A clock that goes on at a pace, not before a time (milliseconds since 1970).
+    pub(crate) fn resumed(pace: Pace, not_before_ms: i64) -> Self {
+        match pace {
+            Pace::Real => Self::real(),
+            Pace::Scaled { speed } => Self::scaled_from(real_ms().max(not_before_ms), speed),
+            Pace::Manual => Self::manual(not_before_ms.div_euclid(1_000)),
+        }
+    }
+
+    /// How the clock runs.
+    pub(crate) fn pace(&self) -> Pace {
+        match self.kind {
+            Kind::Real => Pace::Real,
+            Kind::Scaled { speed, .. } => Pace::Scaled { speed },
+            Kind::Manual(_) => Pace::Manual,
+        }
     }
 
     /// A clock that stands at `start` (whole seconds since 1970) until [`Clock::advance`] moves it.

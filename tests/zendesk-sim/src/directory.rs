@@ -58,6 +58,10 @@ pub(crate) const SUPPORT_ADDRESS: &str = "qanary.desk@canary-desk.example";
 /// The name that stands beside it.
 pub(crate) const SUPPORT_NAME: &str = "Qanary Zfdesk Helpline";
 
+/// The number that callers dial, as Zendesk keeps it and as people write it.
+pub(crate) const SUPPORT_PHONE: &str = "+16465559870";
+pub(crate) const SUPPORT_SPOKEN_PHONE: &str = "+1 (646) 555-9870";
+
 impl Account {
     /// Lists every value of everyone, those that people had before included.
     pub fn directory(&self) -> Vec<Canary> {
@@ -69,6 +73,8 @@ impl Account {
         let mut add = |value: String, class| all.push(canary(value, class, false, None));
         add(SUPPORT_ADDRESS.into(), CanaryClass::Email);
         add(SUPPORT_NAME.into(), CanaryClass::Person);
+        add(SUPPORT_PHONE.into(), CanaryClass::Phone);
+        add(SUPPORT_SPOKEN_PHONE.into(), CanaryClass::Phone);
         for ticket in self.tickets.iter() {
             if let Some(value) = crate::record::ticket::external_id(&self.cast, ticket) {
                 add(value, CanaryClass::ExternalId);

@@ -4,9 +4,7 @@ use fastrand::Rng;
 
 use crate::account::Account;
 use crate::ids::Kind;
-use crate::model::{
-    Channel, Happening, Identity, IdentityKind, Metrics, Role, Status, Ticket, User, What,
-};
+use crate::model::{Channel, Happening, Identity, IdentityKind, Metrics, Role, Status, Ticket, User, What};
 
 impl Account {
     /// Makes a new ticket of a random requester.
@@ -27,7 +25,13 @@ impl Account {
             status_before_deletion: Status::New,
             priority: rng.u8(..5),
             kind: rng.u8(..5),
-            channel: [Channel::Web, Channel::Email, Channel::Email, Channel::Api, Channel::Voice][rng.usize(..5)],
+            channel: [
+                Channel::Web,
+                Channel::Email,
+                Channel::Email,
+                Channel::Api,
+                Channel::Voice,
+            ][rng.usize(..5)],
             requester,
             requester_index,
             assignee: None,
@@ -56,12 +60,18 @@ impl Account {
 
     fn requester(&self, rng: &mut Rng) -> &User {
         let (low, high) = self.users.span().expect("an account has users");
-        let mut user = self.users.at_or_behind(rng.i64(low..=high)).expect("an account has users");
+        let mut user = self
+            .users
+            .at_or_behind(rng.i64(low..=high))
+            .expect("an account has users");
         for _ in 0..8 {
             if user.is_active && user.role == Role::EndUser {
                 break;
             }
-            user = self.users.at_or_behind(rng.i64(low..=high)).expect("an account has users");
+            user = self
+                .users
+                .at_or_behind(rng.i64(low..=high))
+                .expect("an account has users");
         }
         user
     }
@@ -94,7 +104,15 @@ impl Account {
             55..75 => self.set_status(ticket, at, agent, Status::Solved),
             75..82 => {
                 let to = 1 + ticket.priority % 4;
-                self.happen(ticket, at, agent, What::Priority { from: ticket.priority, to });
+                self.happen(
+                    ticket,
+                    at,
+                    agent,
+                    What::Priority {
+                        from: ticket.priority,
+                        to,
+                    },
+                );
                 ticket.priority = to;
             }
             82..92 => self.assign(ticket, at, agent),
@@ -136,7 +154,11 @@ impl Account {
         let Some((low, high)) = self.ticket_fields.span() else {
             return;
         };
-        let field = self.ticket_fields.at_or_behind(rng.i64(low..=high)).expect("there are fields").id;
+        let field = self
+            .ticket_fields
+            .at_or_behind(rng.i64(low..=high))
+            .expect("there are fields")
+            .id;
         ticket.changed_fields.retain(|(changed, _)| *changed != field);
         ticket.changed_fields.push((field, rng.u64(..)));
         self.happen(ticket, at, agent, What::CustomField { field });

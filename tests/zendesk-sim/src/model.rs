@@ -182,22 +182,51 @@ pub(crate) struct Happening {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(dead_code, reason = "events and audits are not served yet")]
 pub(crate) enum What {
-    Comment { seed: u64, is_public: bool, is_redacted: bool },
-    Status { from: Status, to: Status },
-    Priority { from: u8, to: u8 },
-    Assignee { to: i64 },
-    CustomField { field: i64 },
+    Comment {
+        seed: u64,
+        is_public: bool,
+        is_redacted: bool,
+    },
+    Status {
+        from: Status,
+        to: Status,
+    },
+    Priority {
+        from: u8,
+        to: u8,
+    },
+    Assignee {
+        to: i64,
+    },
+    CustomField {
+        field: i64,
+    },
     Deleted,
     Restored,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+/// What a user may do; each may do what the ones before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Asks.
     EndUser,
+    /// Answers; reads lists.
     Agent,
+    /// Reads incremental exports as well.
     Admin,
+}
+
+impl Role {
+    /// Zendesk's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EndUser => "end-user",
+            Self::Agent => "agent",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

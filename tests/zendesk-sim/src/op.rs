@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::account::Account;
-use crate::directory::{CanaryClass, Canary};
+use crate::directory::{Canary, CanaryClass};
 use crate::fields::{FieldKind, ORGANIZATION_FIELDS};
 use crate::ids::{Kind, mix};
 use crate::model::{Collection, IdentityKind, Role, Status, Ticket, User};
@@ -179,7 +179,9 @@ impl Account {
                 group.is_deleted = true;
                 group.updated_at = at;
             }),
-            Op::AddGroupMembership { user, group } => self.add_membership(Collection::GroupMemberships, user, group, at),
+            Op::AddGroupMembership { user, group } => {
+                self.add_membership(Collection::GroupMemberships, user, group, at)
+            }
             Op::AddOrganizationMembership { user, organization } => {
                 self.add_membership(Collection::OrganizationMemberships, user, organization, at)
             }
@@ -336,7 +338,11 @@ impl Account {
         if !user.identities.iter().any(|identity| identity.value == work) {
             return self.add_identity(user, IdentityKind::Email, work, at);
         }
-        let value = format!("{}.{}@canary-mail.example", self.cast.tag(user.index), self.script.len());
+        let value = format!(
+            "{}.{}@canary-mail.example",
+            self.cast.tag(user.index),
+            self.script.len()
+        );
         self.remember(&value, CanaryClass::Email, user.id);
         self.add_identity(user, IdentityKind::Email, value, at);
     }
@@ -367,11 +373,17 @@ impl Account {
         if organization.deleted_at.is_some() {
             return Err(refused("organization", id, "deleted"));
         }
-        let members: Vec<i64> = self.organization_memberships.iter().filter(|held| held.of == id).map(|held| held.id).collect();
+        let members: Vec<i64> = self
+            .organization_memberships
+            .iter()
+            .filter(|held| held.of == id)
+            .map(|held| held.id)
+            .collect();
         for membership in members {
             self.remove_membership(Collection::OrganizationMemberships, membership)?;
         }
-        self.organizations.change(id, |organization| delete_organization(organization, at));
+        self.organizations
+            .change(id, |organization| delete_organization(organization, at));
         Ok(id)
     }
 
@@ -422,7 +434,10 @@ impl Account {
             Collection::TicketFields => &mut self.ticket_fields,
             _ => &mut self.organization_fields,
         };
-        if fields.get(id).is_some_and(|field| matches!(field.kind, FieldKind::System(_))) {
+        if fields
+            .get(id)
+            .is_some_and(|field| matches!(field.kind, FieldKind::System(_)))
+        {
             return Err(refused("field", id, "a system field"));
         }
         fields.remove(id);

@@ -40,34 +40,68 @@ impl Account {
         let seed = rng.u64(..);
         match rng.u16(..1_000) {
             0..150 => Op::CreateTicket { seed },
-            150..270 => Op::SystemUpdate { id: any(&self.tickets, rng) },
-            270..300 => Op::DeleteTicket { id: any(&self.tickets, rng) },
+            150..270 => Op::SystemUpdate {
+                id: any(&self.tickets, rng),
+            },
+            270..300 => Op::DeleteTicket {
+                id: any(&self.tickets, rng),
+            },
             300..312 => Op::ScrubTicket { id: self.from_bin(rng) },
             312..324 => Op::RestoreTicket { id: self.from_bin(rng) },
             324..360 => Op::CreateUser { seed },
-            360..440 => Op::UpdateUser { id: any(&self.users, rng), seed },
-            440..452 => Op::DeleteUser { id: self.an_end_user(rng) },
-            452..458 => Op::PermanentlyDeleteUser { id: self.an_end_user(rng) },
-            458..490 => Op::AddIdentity { id: any(&self.users, rng) },
-            490..505 => Op::RemoveIdentity { id: any(&self.users, rng) },
+            360..440 => Op::UpdateUser {
+                id: any(&self.users, rng),
+                seed,
+            },
+            440..452 => Op::DeleteUser {
+                id: self.an_end_user(rng),
+            },
+            452..458 => Op::PermanentlyDeleteUser {
+                id: self.an_end_user(rng),
+            },
+            458..490 => Op::AddIdentity {
+                id: any(&self.users, rng),
+            },
+            490..505 => Op::RemoveIdentity {
+                id: any(&self.users, rng),
+            },
             505..515 => Op::CreateOrganization { seed },
-            515..540 => Op::RenameOrganization { id: any(&self.organizations, rng) },
-            540..545 => Op::DeleteOrganization { id: any(&self.organizations, rng) },
-            545..550 => Op::RenameGroup { id: any(&self.groups, rng) },
-            550..551 => Op::DeleteGroup { id: any(&self.groups, rng) },
+            515..540 => Op::RenameOrganization {
+                id: any(&self.organizations, rng),
+            },
+            540..545 => Op::DeleteOrganization {
+                id: any(&self.organizations, rng),
+            },
+            545..550 => Op::RenameGroup {
+                id: any(&self.groups, rng),
+            },
+            550..551 => Op::DeleteGroup {
+                id: any(&self.groups, rng),
+            },
             551..575 => Op::AddGroupMembership {
                 user: self.agents[rng.usize(..self.agents.len())],
                 group: any(&self.groups, rng),
             },
-            575..590 => Op::RemoveGroupMembership { id: any(&self.group_memberships, rng) },
+            575..590 => Op::RemoveGroupMembership {
+                id: any(&self.group_memberships, rng),
+            },
             590..615 => Op::AddOrganizationMembership {
                 user: any(&self.users, rng),
                 organization: any(&self.organizations, rng),
             },
-            615..630 => Op::RemoveOrganizationMembership { id: any(&self.organization_memberships, rng) },
-            630..638 => Op::RenameTicketField { id: any(&self.ticket_fields, rng) },
-            638..645 => Op::RenameOrganizationField { id: any(&self.organization_fields, rng) },
-            _ => Op::UpdateTicket { id: any(&self.tickets, rng), seed },
+            615..630 => Op::RemoveOrganizationMembership {
+                id: any(&self.organization_memberships, rng),
+            },
+            630..638 => Op::RenameTicketField {
+                id: any(&self.ticket_fields, rng),
+            },
+            638..645 => Op::RenameOrganizationField {
+                id: any(&self.organization_fields, rng),
+            },
+            _ => Op::UpdateTicket {
+                id: any(&self.tickets, rng),
+                seed,
+            },
         }
     }
 

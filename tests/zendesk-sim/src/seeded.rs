@@ -16,7 +16,14 @@ const DAY: i64 = 86_400;
 /// Closed tickets are archived after so long.
 const ARCHIVED_AFTER: i64 = 120 * DAY;
 
-const GROUP_NAMES: [&str; 6] = ["Support", "Billing", "Escalations", "Field service", "Onboarding", "Returns"];
+const GROUP_NAMES: [&str; 6] = [
+    "Support",
+    "Billing",
+    "Escalations",
+    "Field service",
+    "Onboarding",
+    "Returns",
+];
 
 impl Account {
     /// Makes an account whose history ends two minutes before the anchor.

@@ -1,9 +1,11 @@
 //! What an account is made from.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Clock;
 
 /// Size and shape of an account. Equal specifications with equal anchors give equal accounts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AccountSpec {
     /// Decides every value.
     pub seed: u64,
@@ -20,6 +22,7 @@ pub struct AccountSpec {
     /// Custom fields of tickets; with 40 a ticket takes 5 to 6 KB of JSON.
     pub custom_fields: u32,
     /// The account's time.
+    #[serde(skip, default = "Clock::real")]
     pub clock: Clock,
     /// Where the history ends, whole seconds since 1970; the clock's present, where it is not given.
     /// Whoever wants the same account again after a restart must keep it ([`crate::Account::anchor`]).

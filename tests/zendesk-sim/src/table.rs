@@ -63,6 +63,23 @@ impl<T: Timed> Table<T> {
         self.rows.len()
     }
 
+    /// All ids, in order.
+    pub(crate) fn ids(&self) -> Vec<i64> {
+        self.rows.keys().copied().collect()
+    }
+
+    /// The ids behind one, in order.
+    pub(crate) fn ids_after(&self, id: i64) -> impl Iterator<Item = i64> {
+        self.rows
+            .range((Bound::Excluded(id), Bound::Unbounded))
+            .map(|(id, _)| *id)
+    }
+
+    /// The ids before one, the nearest first.
+    pub(crate) fn ids_before(&self, id: i64) -> impl Iterator<Item = i64> {
+        self.rows.range(..id).rev().map(|(id, _)| *id)
+    }
+
     /// All rows by id.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.rows.values()

@@ -118,7 +118,7 @@ impl<'a> Prose<'a> {
     fn giveaway(&mut self) -> String {
         let who = self.anyone();
         let cast = self.cast;
-        match self.rng.u8(..11) {
+        match self.rng.u8(..13) {
             0 => format!("Please write to {} instead.", cast.email(who)),
             1 => format!("MAIL ME AT {} TODAY!", cast.email(who).to_uppercase()),
             2 => format!("You can call me on {} after five.", cast.spoken_phone(who)),
@@ -129,11 +129,18 @@ impl<'a> Prose<'a> {
             7 => format!("This link does not open: {} .", cast.url(who)),
             8 => format!("I spoke to {} about it on Friday.", cast.name(self.known())),
             9 => format!("Ship it to {}, Springfield.", cast.address(self.known())),
-            _ => format!(
-                "Copy {} and {}.",
-                cast.second_email(who),
-                cast.email(self.anyone())
+            10 => format!(
+                "<p>Here: <a href=\"{}\">my page</a> &amp; {}</p>",
+                cast.url(who).replace('&', "&amp;"),
+                cast.email(who)
             ),
+            11 => format!(
+                "The request was {{\"from\":\"{}\",\"call\":\"{}\",\"as\":\"{}\"}}.",
+                cast.email(who),
+                cast.phone(who),
+                json_escaped(&cast.name(self.known()))
+            ),
+            _ => format!("Copy {} and {}.", cast.second_email(who), cast.email(self.anyone())),
         }
     }
 
@@ -146,4 +153,13 @@ impl<'a> Prose<'a> {
         let who = self.anyone();
         who - who % 4
     }
+}
+
+/// As programs paste it that write ASCII alone.
+fn json_escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        c if c.is_ascii() => c.to_string(),
+        c => format!("\\u{:04x}", u32::from(c)),
+    };
+    text.chars().map(escape).collect()
 }
