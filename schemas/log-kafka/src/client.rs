@@ -94,11 +94,7 @@ pub(crate) fn probe(config: &KafkaConfig) -> Result<ClientConfig, LogError> {
 /// A client that reads.
 ///
 /// Nothing decides on a position but [`zenfloe_log::Reader::begin`]: no automatic commit, no reset.
-pub(crate) fn consumer(
-    config: &KafkaConfig,
-    group: &str,
-    member: Option<&str>,
-) -> Result<ClientConfig, LogError> {
+pub(crate) fn consumer(config: &KafkaConfig, group: &str, member: Option<&str>) -> Result<ClientConfig, LogError> {
     let mut client = common(config)?;
     client
         .set("group.id", group)
@@ -132,9 +128,20 @@ pub(crate) fn consumer(
     Ok(finished(client, config))
 }
 
+/// A client that reads one partition to its end. Its group is a name that librdkafka insists on; it is never joined.
+pub(crate) fn scanner(config: &KafkaConfig) -> Result<ClientConfig, LogError> {
+    let mut client = consumer(config, "zenfloe-scan", None)?;
+    client.set("enable.partition.eof", "true");
+    Ok(client)
+}
+
+/// The largest batch of records for one partition; a topic that takes less than this in one message needs care.
+pub(crate) const BATCH_BYTES: usize = 512 << 10;
+
 /// A client that writes under a transactional id.
 pub(crate) fn producer(config: &KafkaConfig, id: &str) -> Result<ClientConfig, LogError> {
     let mut client = common(config)?;
+    // The window is kept by us; librdkafka's own limit must take one more record of any size.
     let queue = config.window_bytes.as_u64() + config.max_message_bytes.as_u64();
     client
         .set("transactional.id", id)
@@ -144,6 +151,7 @@ pub(crate) fn producer(config: &KafkaConfig, id: &str) -> Result<ClientConfig, L
         .set("compression.type", config.compression.as_str())
         .set("message.max.bytes", config.max_message_bytes.as_u64().to_string())
         .set("queue.buffering.max.messages", config.window_records.to_string())
+        .set("batch.size", BATCH_BYTES.to_string())
         .set("queue.buffering.max.kbytes", (queue / 1024 + 1).to_string());
     if config.compression == crate::Compression::Zstd {
         client.set("compression.level", "1");

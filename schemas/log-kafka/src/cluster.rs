@@ -1,7 +1,7 @@
 //! Questions to the cluster, asked by one client that belongs to no group.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -64,11 +64,7 @@ impl Cluster {
     }
 
     /// Tries until it works, cannot work, or the time for a request is over.
-    fn patiently<T>(
-        &self,
-        what: &str,
-        ask: impl Fn(Duration) -> KafkaResult<T>,
-    ) -> Result<T, LogError> {
+    fn patiently<T>(&self, what: &str, ask: impl Fn(Duration) -> KafkaResult<T>) -> Result<T, LogError> {
         let deadline = Instant::now() + self.config.request_timeout;
         let mut wait = Duration::from_millis(500);
         loop {
@@ -94,11 +90,7 @@ impl Cluster {
     }
 
     /// As [`Self::patiently`], for the native calls.
-    fn patiently_native<T>(
-        &self,
-        what: &str,
-        ask: impl Fn(Duration) -> Result<T, Refused>,
-    ) -> Result<T, LogError> {
+    fn patiently_native<T>(&self, what: &str, ask: impl Fn(Duration) -> Result<T, Refused>) -> Result<T, LogError> {
         self.patiently(what, |wait| {
             self.serve(); // a wished-for token is served between the tries
             ask(wait).map_err(|(code, said)| {
@@ -109,17 +101,12 @@ impl Cluster {
     }
 
     /// What exists of `names`: id and partition count, or `None`.
-    pub(crate) fn describe(
-        &self,
-        names: &[&str],
-    ) -> Result<HashMap<String, Option<(String, i32)>>, LogError> {
+    pub(crate) fn describe(&self, names: &[&str]) -> Result<HashMap<String, Option<(String, i32)>>, LogError> {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
         let what = format!("metadata of {}", listed(names));
-        let answers = self.patiently_native(&what, |wait| {
-            native::describe_topics(self.handle(), names, wait)
-        })?;
+        let answers = self.patiently_native(&what, |wait| native::describe_topics(self.handle(), names, wait))?;
         let entry = |answer: native::Described| match answer.topic {
             Ok(found) => Ok((answer.name, Some(found))),
             Err((code, _)) if is_absent(code) => Ok((answer.name, None)),
@@ -195,9 +182,7 @@ impl Cluster {
 
     /// The names of all topics that begin with `prefix`, sorted.
     pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, LogError> {
-        let metadata = self.patiently("the list of topics", |wait| {
-            self.probe.fetch_metadata(None, wait)
-        })?;
+        let metadata = self.patiently("the list of topics", |wait| self.probe.fetch_metadata(None, wait))?;
         let mut names: Vec<String> = metadata
             .topics()
             .iter()
@@ -211,18 +196,12 @@ impl Cluster {
 
     /// First offset kept and last stable offset.
     pub(crate) fn bounds(&self, at: &TopicPartition) -> Result<Bounds, LogError> {
-        let answer = self.patiently_at(at, |wait| {
-            self.probe.fetch_watermarks(&at.topic, at.partition, wait)
-        });
+        let answer = self.patiently_at(at, |wait| self.probe.fetch_watermarks(&at.topic, at.partition, wait));
         answer.map(|(start, end)| Bounds { start, end })
     }
 
     /// As [`Self::patiently`], about one partition.
-    fn patiently_at<T>(
-        &self,
-        at: &TopicPartition,
-        ask: impl Fn(Duration) -> KafkaResult<T>,
-    ) -> Result<T, LogError> {
+    fn patiently_at<T>(&self, at: &TopicPartition, ask: impl Fn(Duration) -> KafkaResult<T>) -> Result<T, LogError> {
         let absent = std::cell::Cell::new(false);
         let answer = self.patiently(&format!("offsets of {at}"), |wait| {
             let answer = ask(wait);
@@ -242,9 +221,8 @@ impl Cluster {
         }
     }
 
-    /// The first offset whose timestamp is at least `timestamp`, or the end.
-    pub(crate) fn offset_at(&self, at: &TopicPartition, timestamp: i64) -> Result<Offset, LogError> {
-        let end = self.bounds(at)?.end;
+    /// The first offset whose timestamp is at least `timestamp`, if there is one. It may be a transaction's marker.
+    pub(crate) fn first_at(&self, at: &TopicPartition, timestamp: i64) -> Result<Option<Offset>, LogError> {
         let found = self.patiently_at(at, |wait| {
             let mut asked = TopicPartitionList::new();
             asked.add_partition_offset(&at.topic, at.partition, At::Offset(timestamp.max(0)))?;
@@ -253,31 +231,35 @@ impl Cluster {
             found.map_or(Ok(At::End), |found| found.error().map(|()| found.offset()))
         })?;
         Ok(match found {
-            At::Offset(offset) => offset.min(end),
-            _ => end,
+            At::Offset(offset) => Some(offset),
+            _ => None,
         })
     }
 
-    /// The committed positions of `group`, which must be the group of `consumer`.
+    /// The committed positions of the consumer's group.
     ///
     /// While a transaction that moves them is open, brokers do not tell; that is waited for.
-    pub(crate) fn committed<C: ConsumerContext>(
+    pub(crate) fn committed<R>(
         &self,
-        consumer: &BaseConsumer<C>,
+        consumer: &BaseConsumer<Context<R>>,
         group: &str,
         partitions: &[TopicPartition],
-        patience: Duration,
-        signals: &Signals,
-    ) -> Result<Positions, LogError> {
+    ) -> Result<Positions, LogError>
+    where
+        Context<R>: ConsumerContext,
+    {
+        if partitions.is_empty() {
+            return Ok(Positions::new());
+        }
         let what = format!("committed positions of group `{group}`");
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + self.settling();
         loop {
             let asked = consumer.committed_offsets(unplaced(partitions), Duration::from_secs(3));
             let error = match asked.and_then(|answer| positions_of(&answer)) {
                 Ok(positions) => return Ok(positions),
                 Err(error) => error,
             };
-            let fault = fault(&what, &error, signals);
+            let fault = fault(&what, &error, &consumer.context().signals);
             if !matches!(fault, LogError::Unavailable { .. }) || Instant::now() >= deadline {
                 return Err(fault);
             }
@@ -287,8 +269,28 @@ impl Cluster {
     }
 
     /// How long committed positions are waited for: a transaction's life and the broker's rounds of 10 s.
-    pub(crate) fn settling(&self) -> Duration {
+    fn settling(&self) -> Duration {
         self.config.transaction_timeout + Duration::from_secs(25)
+    }
+}
+
+/// Asks for committed positions by a client that names the group and does not join it.
+pub(crate) fn committed_by(
+    cluster: &Cluster,
+    group: &str,
+    partitions: &[TopicPartition],
+) -> Result<Positions, LogError> {
+    let asking: BaseConsumer<Context<Asking>> = client::consumer(&cluster.config, group, None)?
+        .create_with_context(Context::new(&cluster.config, Asking))
+        .map_err(|error| unusable(&error))?;
+    sign_in(&asking);
+    cluster.committed(&asking, group, partitions)
+}
+
+/// Serves a new client's wish for a token, for clients that are not polled before they are asked something.
+pub(crate) fn sign_in<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    for _ in 0..8 {
+        let _ = consumer.poll(Duration::from_millis(1));
     }
 }
 
@@ -302,9 +304,7 @@ pub(crate) fn unplaced(partitions: &[TopicPartition]) -> TopicPartitionList {
 }
 
 /// Partitions with offsets.
-pub(crate) fn placed<'p>(
-    positions: impl Iterator<Item = (&'p TopicPartition, Offset)>,
-) -> TopicPartitionList {
+pub(crate) fn placed<'p>(positions: impl Iterator<Item = (&'p TopicPartition, Offset)>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (at, offset) in positions {
         list.add_partition_offset(&at.topic, at.partition, At::Offset(offset))

@@ -52,10 +52,7 @@ pub(crate) fn is_fenced(code: Code) -> bool {
 pub(crate) fn is_stale_membership(code: Code) -> bool {
     matches!(
         code,
-        Code::IllegalGeneration
-            | Code::UnknownMemberId
-            | Code::RebalanceInProgress
-            | Code::AssignmentLost
+        Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::AssignmentLost
     )
 }
 

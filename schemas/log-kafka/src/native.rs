@@ -4,6 +4,7 @@
 //!   refused sign-in would be silence and OAUTHBEARER would not work. Here the questions go through the probe's own client.
 //! - Memberships: a consumer that was thrown out of its group shows generation -1, and a broker takes that for a client
 //!   without a group and accepts its offsets in a transaction. The generation must be looked at first.
+//! - Flushing: rdkafka's `flush` polls in steps of 100 ms, and without a flush a commit's last batches wait for `linger`.
 #![allow(
     unsafe_code,
     reason = "librdkafka's admin interface beyond what rdkafka wraps; every pointer is freed in the function that got it"
@@ -39,15 +40,11 @@ pub(crate) struct NewTopic<'a> {
 }
 
 /// Asks for ids and partition counts.
-pub(crate) fn describe_topics(
-    client: Handle,
-    names: &[&str],
-    timeout: Duration,
-) -> Result<Vec<Described>, Refused> {
+pub(crate) fn describe_topics(client: Handle, names: &[&str], timeout: Duration) -> Result<Vec<Described>, Refused> {
     let names = c_strings(names)?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: the names outlive the collection, which copies them, and the collection outlives the call.
-    let ask = |options, queue| unsafe {
+    let ask = |options: *mut _, queue| unsafe {
         let topics = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         c::rd_kafka_DescribeTopics(client, topics, options, queue);
         c::rd_kafka_TopicCollection_destroy(topics);
@@ -100,7 +97,7 @@ pub(crate) fn topic_setting(
 ) -> Result<Vec<(String, Option<String>)>, Refused> {
     let names = c_strings(names)?;
     // SAFETY: resources are made, used and freed here; DescribeConfigs copies them.
-    let ask = |options, queue| unsafe {
+    let ask = |options: *mut _, queue| unsafe {
         let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
         let mut resources: Vec<_> = names
             .iter()
@@ -140,7 +137,7 @@ pub(crate) fn create_topics(
         made.add(topic)?;
     }
     // SAFETY: `made` outlives the call, which copies it.
-    let ask = |options, queue| unsafe {
+    let ask = |options: *mut _, queue| unsafe {
         c::rd_kafka_CreateTopics(client, made.0.as_mut_ptr(), made.0.len(), options, queue);
     };
     let operation = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS;
@@ -174,6 +171,15 @@ pub(crate) fn generation(consumer: Handle) -> i32 {
         c::rd_kafka_consumer_group_metadata_destroy(metadata);
         generation
     }
+}
+
+/// Sends what a producer holds without waiting for more, and waits so long for its delivery.
+///
+/// Deliveries are reported as events, which the caller polls between two calls.
+pub(crate) fn push(producer: Handle, wait: Duration) {
+    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the caller keeps the producer alive; the call changes nothing but its timing.
+    unsafe { c::rd_kafka_flush(producer, wait) };
 }
 
 /// New topics that are freed when the question is asked or given up.
@@ -273,9 +279,7 @@ unsafe fn text(string: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: as the caller says.
-    unsafe { CStr::from_ptr(string) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
 }
 
 fn c_string(text: &str) -> Result<CString, Refused> {

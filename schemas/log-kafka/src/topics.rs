@@ -83,10 +83,7 @@ impl Cluster {
     }
 
     #[expect(clippy::type_complexity, reason = "the shape of the native answer, used once")]
-    fn submit(
-        &self,
-        topics: &[NewTopic<'_>],
-    ) -> Result<Vec<(String, Result<(), Refused>)>, Refused> {
+    fn submit(&self, topics: &[NewTopic<'_>]) -> Result<Vec<(String, Result<(), Refused>)>, Refused> {
         native::create_topics(self.handle(), topics, Duration::from_secs(10))
     }
 

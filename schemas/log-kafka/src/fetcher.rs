@@ -1,0 +1,449 @@
+//! The work of a reader, on its own thread: polling, events, places. Everything here blocks.
+//!
+//! Invariant: what was polled and did not reach the caller is kept, until it does or its partition is lost or begun anew.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Message};
+use zenfloe_log::{Assign, Batch, Limit, LogError, Read, ReaderSpec, Record, Start};
+use zenfloe_record::{Offset, Positions, TopicPartition};
+
+use crate::client;
+use crate::cluster::{Cluster, no_topic, placed, positions_of, sign_in, unplaced, unusable};
+use crate::config::broken;
+use crate::fault::{code_of, fault, is_absent, is_stale_membership, of_code};
+use crate::message::{Names, record};
+use crate::native;
+use crate::reading::{Change, Reading, parked};
+use crate::scan::out_of_range;
+use crate::signals::{Context, Signals};
+
+/// The longest poll; between two it is seen whether anyone still waits.
+const SLICE: Duration = Duration::from_millis(100);
+/// How long partitions may take to start after an assignment.
+const STARTING: Duration = Duration::from_secs(10);
+
+pub(crate) struct Fetcher {
+    cluster: Arc<Cluster>,
+    consumer: Arc<BaseConsumer<Context<Reading>>>,
+    spec: ReaderSpec,
+    names: Names,
+    /// Where each partition stands that has begun.
+    places: Positions,
+    /// Places that the caller has not been told of.
+    untold: Positions,
+    /// Revocations that the caller has been told of.
+    told: u64,
+    /// Records that were polled and not taken.
+    held: Option<Batch>,
+    trouble: Option<LogError>,
+}
+
+impl Fetcher {
+    pub(crate) fn open(cluster: Arc<Cluster>, spec: ReaderSpec) -> Result<Self, LogError> {
+        check(&cluster, &spec.assign)?;
+        let consumer: BaseConsumer<Context<Reading>> =
+            client::consumer(&cluster.config, &spec.group, spec.member.as_deref())?
+                .create_with_context(Context::new(&cluster.config, Reading::default()))
+                .map_err(|error| unusable(&error))?;
+        match &spec.assign {
+            Assign::Shared(topics) => consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
+            Assign::Exact(partitions) => parked(partitions).and_then(|parked| {
+                consumer.assign(&parked)?;
+                consumer.pause(&parked)?;
+                sign_in(&consumer);
+                Ok(())
+            }),
+        }
+        .map_err(|error| unusable(&error))?;
+        Ok(Self {
+            cluster,
+            consumer: Arc::new(consumer),
+            spec,
+            names: Names::default(),
+            places: Positions::new(),
+            untold: Positions::new(),
+            told: 0,
+            held: None,
+            trouble: None,
+        })
+    }
+
+    pub(crate) fn consumer(&self) -> Weak<BaseConsumer<Context<Reading>>> {
+        Arc::downgrade(&self.consumer)
+    }
+
+    pub(crate) fn exact(&self) -> Option<&[TopicPartition]> {
+        match &self.spec.assign {
+            Assign::Exact(partitions) => Some(partitions),
+            Assign::Shared(_) => None,
+        }
+    }
+
+    /// Revocations that the caller knows of with the event in hand.
+    pub(crate) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// See [`zenfloe_log::Reader::read`]; ends early when nobody waits any more.
+    pub(crate) fn read(&mut self, limit: Limit, is_forsaken: impl Fn() -> bool) -> Result<Read, LogError> {
+        let deadline = Instant::now() + limit.wait;
+        let mut is_first = true;
+        loop {
+            // Changes come first: what else was polled may be of a partition that is gone.
+            if let Some(change) = self.role().take() {
+                return Ok(self.changed(change));
+            }
+            if let Some(batch) = self.held.take() {
+                return Ok(Read::Batch(self.fitted(batch, limit)));
+            }
+            if let Some(trouble) = self.trouble.take() {
+                return Err(trouble);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !is_first && (left.is_zero() || is_forsaken()) {
+                self.listen()?;
+                return Ok(Read::Batch(self.batch(Vec::new())));
+            }
+            self.poll(limit, left.min(SLICE));
+            is_first = false;
+        }
+    }
+
+    /// Keeps an event that did not reach the caller.
+    pub(crate) fn keep(&mut self, read: Read) {
+        match read {
+            Read::Batch(batch) => self.held = Some(joined(batch, self.held.take())),
+            Read::Assigned(new) => self.role().put_back(Change::Assigned(new)),
+            Read::Revoked(lost) => {
+                self.told -= 1;
+                self.role().put_back(Change::Revoked(lost));
+            }
+        }
+    }
+
+    fn changed(&mut self, change: Change) -> Read {
+        match change {
+            Change::Assigned(new) => Read::Assigned(new),
+            Change::Revoked(lost) => {
+                self.told += 1;
+                self.forget(&lost);
+                Read::Revoked(lost)
+            }
+        }
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        for at in partitions {
+            self.places.remove(at);
+            self.untold.remove(at);
+        }
+        if let Some(held) = &mut self.held {
+            held.records.retain(|record| !partitions.contains(&record.at));
+            held.positions.retain(|at| !partitions.contains(at));
+        }
+    }
+
+    /// Polls until there is something, then takes what else is at hand.
+    fn poll(&mut self, limit: Limit, wait: Duration) {
+        let consumer = self.consumer.clone();
+        let mut records = Vec::new();
+        let (mut bytes, mut wait) = (0, wait);
+        while records.len() < limit.records.max(1) && (bytes < limit.bytes || records.is_empty()) {
+            match consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    if let Some(record) = self.taken(&message) {
+                        bytes += record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len);
+                        records.push(record);
+                    }
+                }
+                Some(Err(error)) => {
+                    self.trouble = self.judge(&error).err();
+                    break;
+                }
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        self.look_where_we_are();
+        if !records.is_empty() {
+            self.held = Some(self.batch(records));
+        }
+    }
+
+    /// A polled message as a record, if its partition has begun and stands before it.
+    fn taken(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
+        let at = TopicPartition::new(self.names.shared(message.topic()), message.partition());
+        let place = self.places.get(&at)?;
+        if message.offset() < place {
+            return None;
+        }
+        self.stand(at.clone(), message.offset() + 1);
+        Some(record(message, at))
+    }
+
+    fn stand(&mut self, at: TopicPartition, next: Offset) {
+        self.places.set(at.clone(), next);
+        self.untold.set(at, next);
+    }
+
+    /// Markers and aborted records move a place without a record.
+    fn look_where_we_are(&mut self) {
+        let Ok(list) = self.consumer.position() else { return };
+        let Ok(positions) = positions_of(&list) else { return };
+        for (at, next) in positions.iter() {
+            if self.places.get(at).is_some_and(|place| place < next) {
+                let at = TopicPartition::new(self.names.shared(&at.topic), at.partition);
+                self.stand(at, next);
+            }
+        }
+    }
+
+    fn batch(&mut self, records: Vec<Record>) -> Batch {
+        Batch {
+            records,
+            positions: std::mem::take(&mut self.untold),
+        }
+    }
+
+    /// As much of a batch that was kept as the limit allows; the rest is kept on.
+    fn fitted(&mut self, mut batch: Batch, limit: Limit) -> Batch {
+        let mut bytes = 0;
+        let fits = |record: &&Record| {
+            let is_room = bytes < limit.bytes;
+            bytes += record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len);
+            is_room
+        };
+        let within = batch.records.iter().take(limit.records.max(1)).take_while(fits).count();
+        let rest = batch.records.split_off(within.max(1).min(batch.records.len()));
+        if rest.is_empty() {
+            return batch;
+        }
+        let ends = batch.positions.clone();
+        for record in rest.iter().rev() {
+            batch.positions.set(record.at.clone(), record.offset);
+        }
+        self.held = Some(Batch {
+            records: rest,
+            positions: ends,
+        });
+        batch
+    }
+
+    /// See [`zenfloe_log::Reader::begin`].
+    pub(crate) fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError> {
+        let mut ours = Vec::with_capacity(starts.len());
+        for (at, start) in starts {
+            if self.owns(at)? {
+                ours.push((at, *start));
+            }
+        }
+        let places = self.places_of(&ours)?;
+        if places.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<TopicPartition> = places.iter().map(|(at, _)| at.clone()).collect();
+        self.start_at(&places, &unplaced(&partitions))?;
+        self.forget(&partitions);
+        for (at, place) in places.iter() {
+            self.stand(at.clone(), place);
+        }
+        Ok(())
+    }
+
+    /// Claims that a partition is this reader's. One that was shared and is lost by now is passed over.
+    fn owns(&self, at: &TopicPartition) -> Result<bool, LogError> {
+        if let Some(partitions) = self.exact() {
+            return match partitions.contains(at) {
+                true => Ok(true),
+                false => Err(broken(format!("{at} is none of this reader's partitions"))),
+            };
+        }
+        let assigned = self
+            .consumer
+            .assignment()
+            .map_err(|error| self.fault("the assignment", &error))?;
+        Ok(assigned.find_partition(&at.topic, at.partition).is_some() && !self.role().is_lost(at))
+    }
+
+    /// The places that starts stand for, each held against what the partition has.
+    fn places_of(&self, starts: &[(&TopicPartition, Start)]) -> Result<Positions, LogError> {
+        let asked = starts.iter().filter(|(_, start)| *start == Start::Committed);
+        let asked: Vec<TopicPartition> = asked.map(|(at, _)| (*at).clone()).collect();
+        let committed = self.cluster.committed(&self.consumer, &self.spec.group, &asked)?;
+        let mut places = Positions::new();
+        for (at, start) in starts {
+            let place = match start {
+                Start::At(offset) => self.cluster.checked(at, *offset).map(|_| *offset)?,
+                Start::Earliest => self.cluster.bounds(at)?.start,
+                Start::Committed => match committed.get(at) {
+                    Some(offset) => self.cluster.checked(at, offset).map(|_| offset)?,
+                    None => self.very_beginning(at)?,
+                },
+            };
+            places.set((*at).clone(), place);
+        }
+        Ok(places)
+    }
+
+    fn very_beginning(&self, at: &TopicPartition) -> Result<Offset, LogError> {
+        let bounds = self.cluster.bounds(at)?;
+        match bounds.start {
+            0 => Ok(0),
+            _ => Err(out_of_range(at, -1, bounds)),
+        }
+    }
+
+    /// Moves partitions to their places and lets them run. Those just assigned may take a moment to be movable.
+    fn start_at(&self, places: &Positions, all: &TopicPartitionList) -> Result<(), LogError> {
+        let refused = |error: &KafkaError| self.fault("starting partitions", error);
+        self.consumer.pause(all).map_err(|error| refused(&error))?;
+        let deadline = Instant::now() + STARTING;
+        let mut left = places.clone();
+        loop {
+            let moved = self
+                .consumer
+                .seek_partitions(placed(left.iter()), Duration::from_secs(5))
+                .map_err(|error| refused(&error))?;
+            let failed: Vec<_> = moved
+                .elements()
+                .iter()
+                .filter_map(|element| {
+                    Some((
+                        TopicPartition::new(element.topic(), element.partition()),
+                        element.error().err()?,
+                    ))
+                })
+                .collect();
+            let Some((at, error)) = failed.first() else { break };
+            if Instant::now() >= deadline {
+                return Err(self.fault(&format!("starting {at}"), error));
+            }
+            left.retain(|at| failed.iter().any(|(failed, _)| failed == at));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.consumer.resume(all).map_err(|error| refused(&error))
+    }
+
+    /// See [`zenfloe_log::Reader::report`].
+    pub(crate) fn report(&self, positions: &Positions) -> Result<(), LogError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let is_member = || native::generation(self.consumer.client().native_ptr()) >= 0;
+        if self.exact().is_none() && !(self.told == self.role().revocations() && is_member()) {
+            return Err(LogError::Rebalanced);
+        }
+        let list = placed(positions.iter());
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(|error| match code_of(&error) {
+                code if is_stale_membership(code) => LogError::Rebalanced,
+                _ => self.fault(&format!("positions of group `{}`", self.spec.group), &error),
+            })
+    }
+
+    /// What an error of a poll means; nothing when it mends by itself or shows otherwise.
+    fn judge(&self, error: &KafkaError) -> Result<(), LogError> {
+        let group = &self.spec.group;
+        if let Some((code, said)) = self.consumer.client().fatal_error() {
+            return Err(match (code, &self.spec.member) {
+                (Code::FencedInstanceId, Some(member)) => LogError::Fenced { id: member.clone() },
+                _ => of_code(&format!("reader of group `{group}`"), code, &said, self.signals()),
+            });
+        }
+        match code_of(error) {
+            Code::AutoOffsetReset => self.find_outside(),
+            code if is_absent(code) => check(&self.cluster, &self.spec.assign),
+            code => {
+                let what = self
+                    .signals()
+                    .access()
+                    .unwrap_or_else(|| format!("reader of group `{group}`"));
+                match of_code(&what, code, &error.to_string(), self.signals()) {
+                    LogError::Unavailable { .. } => Ok(()),
+                    lasting => Err(lasting),
+                }
+            }
+        }
+    }
+
+    /// Finds the partition whose place the brokers refused.
+    fn find_outside(&self) -> Result<(), LogError> {
+        for (at, place) in self.places.iter() {
+            self.cluster.checked(at, place)?;
+        }
+        Ok(()) // it has mended: an end that moved back for a moment
+    }
+
+    /// After a wait without records: are there brokers at all?
+    fn listen(&self) -> Result<(), LogError> {
+        let signals = self.signals();
+        if !signals.is_alarming() {
+            return Ok(());
+        }
+        match self
+            .consumer
+            .fetch_metadata(Some("__zenfloe_probe"), Duration::from_millis(500))
+        {
+            Ok(_) => {
+                signals.clear();
+                Ok(())
+            }
+            Err(_) => Err(signals.unavailable(&format!("reader of group `{}`", self.spec.group))),
+        }
+    }
+
+    fn fault(&self, what: &str, error: &KafkaError) -> LogError {
+        fault(what, error, self.signals())
+    }
+
+    fn role(&self) -> &Reading {
+        &self.consumer.context().role
+    }
+
+    fn signals(&self) -> &Signals {
+        &self.consumer.context().signals
+    }
+}
+
+/// Refuses topics and partitions that do not exist.
+fn check(cluster: &Cluster, assign: &Assign) -> Result<(), LogError> {
+    let topics: BTreeSet<&str> = match assign {
+        Assign::Shared(topics) => topics.iter().map(String::as_str).collect(),
+        Assign::Exact(partitions) => partitions.iter().map(|at| &*at.topic).collect(),
+    };
+    let topics: Vec<&str> = topics.into_iter().collect(); // brokers refuse repeated names
+    let described = cluster.describe(&topics)?;
+    for topic in topics {
+        described
+            .get(topic)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| no_topic(topic))?;
+    }
+    let Assign::Exact(partitions) = assign else {
+        return Ok(());
+    };
+    let counts = |at: &TopicPartition| described[&*at.topic].as_ref().map_or(0, |(_, count)| *count);
+    match partitions.iter().find(|at| !(0..counts(at)).contains(&at.partition)) {
+        Some(at) => Err(broken(format!(
+            "{at} does not exist: the topic has {} partitions",
+            counts(at)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A batch that was not taken, before whatever is kept already.
+fn joined(mut first: Batch, then: Option<Batch>) -> Batch {
+    if let Some(then) = then {
+        first.records.extend(then.records);
+        first.positions.merge(&then.positions);
+    }
+    first
+}

@@ -1,0 +1,194 @@
+//! Brokers and writers that die at the wrong moment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset as At, TopicPartitionList};
+use tokio::time::{Instant, sleep};
+use zenfloe_harness::{Kafka, KafkaConfig as HarnessConfig};
+use zenfloe_log::{Append, Class, Log};
+use zenfloe_log_kafka::KafkaLog;
+use zenfloe_record::TopicPartition;
+
+use crate::cluster::Cluster;
+use crate::hop::{Copier, Met, append, counted, note, topic};
+
+const LANES: i32 = 4;
+
+/// Appends numbers to every lane, in order, until it is told to stop; returns how many records there are.
+async fn produce(log: KafkaLog, lanes: Vec<TopicPartition>, stop: Arc<AtomicBool>) -> (usize, Met) {
+    let mut writer = log.writer("producer").await.expect("a writer");
+    let (mut next, mut met) = (0_usize, Met::new());
+    while !stop.load(Ordering::SeqCst) {
+        let numbers = next..next + 25;
+        let of_lane = |at: &TopicPartition| {
+            numbers
+                .clone()
+                .map(|number| append(at, number.to_string()))
+                .collect::<Vec<_>>()
+        };
+        let out: Vec<Append> = lanes.iter().flat_map(of_lane).collect();
+        while let Err(error) = writer.commit(out.clone(), None).await {
+            note(&mut met, &error);
+            assert_eq!(error.class(), Class::Retry, "{error}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        next = numbers.end;
+    }
+    (next * lanes.len(), met)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_dies_costs_nothing_but_time() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let cluster = Cluster::start().await;
+    let log = cluster.log().await;
+    let from = topic(&log, "from", LANES).await;
+    let to = topic(&log, "to", LANES).await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let producer = tokio::spawn(produce(log.clone(), from.clone(), stop.clone()));
+    let copied = Arc::new(AtomicUsize::new(0));
+    let finish = Arc::new(AtomicBool::new(false));
+    let copier = {
+        let (log, copied, finish) = (cluster.log().await, copied.clone(), finish.clone());
+        tokio::spawn(async move {
+            let mut copier = Copier::open(&log, Some("pod-0"), "from", "to").await;
+            while !finish.load(Ordering::SeqCst) {
+                copied.fetch_add(copier.turn().await, Ordering::SeqCst);
+            }
+            copier.met
+        })
+    };
+    for round in 0..4 {
+        sleep(Duration::from_millis(rng.u64(500..2_500))).await;
+        let mut kafka = cluster.kafka.lock().await;
+        kafka.kill().expect("killed");
+        sleep(Duration::from_millis(rng.u64(0..3_000))).await;
+        kafka.restart().await.expect("the broker again");
+        println!(
+            "broker killed and back, round {round}: {} copied",
+            copied.load(Ordering::SeqCst)
+        );
+    }
+    sleep(Duration::from_secs(1)).await;
+    stop.store(true, Ordering::SeqCst);
+    let (total, met) = producer.await.expect("the producer ends");
+    println!("producer: {total} records, met {met:?}");
+    counted(&log, &from, total).await;
+    let begun = Instant::now();
+    while copied.load(Ordering::SeqCst) < total {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{} of {total}",
+            copied.load(Ordering::SeqCst)
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+    finish.store(true, Ordering::SeqCst);
+    println!("copier met {:?}", copier.await.expect("the copier ends"));
+    counted(&log, &to, total).await;
+}
+
+/// A broker whose clean-up of dead transactions is quicker than the 10 s of production.
+async fn quick_to_clean_up() -> Cluster {
+    let quick = HarnessConfig {
+        properties: vec![(
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms".to_owned(),
+            "500".to_owned(),
+        )],
+        ..HarnessConfig::default()
+    };
+    Cluster::of(Kafka::start_with(quick).await.expect("a broker"))
+}
+
+/// A writer that dies between its last record and its commit: records delivered, positions sent, nothing decided.
+struct Dead {
+    _producer: BaseProducer,
+}
+
+impl Dead {
+    fn leave(cluster: &Cluster, id: &str, to: &TopicPartition, group: &str, from: &TopicPartition, next: i64) -> Self {
+        let client = |name: &str, value: &str| {
+            let mut config = ClientConfig::new();
+            config
+                .set("bootstrap.servers", &cluster.brokers)
+                .set("transaction.timeout.ms", "3000")
+                .set(name, value);
+            config
+        };
+        let producer: BaseProducer = client("transactional.id", id).create().expect("a producer");
+        let consumer: BaseConsumer = client("group.id", group).create().expect("a consumer");
+        let wait = Duration::from_secs(10);
+        producer.init_transactions(wait).expect("initialised");
+        producer.begin_transaction().expect("begun");
+        let record = BaseRecord::<str, str>::to(&to.topic)
+            .partition(to.partition)
+            .payload("999");
+        producer.send(record).map_err(|(error, _)| error).expect("sent");
+        while producer.in_flight_count() > 0 {
+            producer.poll(Duration::from_millis(10));
+        }
+        let mut positions = TopicPartitionList::new();
+        positions
+            .add_partition_offset(&from.topic, from.partition, At::Offset(next))
+            .expect("an offset");
+        let metadata = consumer.group_metadata().expect("a group");
+        producer
+            .send_offsets_to_transaction(&positions, &metadata, wait)
+            .expect("positions are sent");
+        Self { _producer: producer }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_ends_what_a_dead_writer_left() {
+    let cluster = quick_to_clean_up().await;
+    let log = cluster.log().await;
+    let (from, to) = (
+        topic(&log, "from", 1).await.remove(0),
+        topic(&log, "to", 1).await.remove(0),
+    );
+    let mut writer = log.writer("w").await.expect("a writer");
+    writer.commit(vec![append(&to, "0")], None).await.expect("committed");
+    let _dead = Dead::leave(&cluster, "w", &to, "g", &from, 7);
+
+    let begun = Instant::now();
+    let mut successor = log.writer("w").await.expect("a successor");
+    println!("a successor is ready after {:?}", begun.elapsed());
+    let committed = log
+        .committed("g", std::slice::from_ref(&from))
+        .await
+        .expect("positions");
+    assert!(committed.is_empty(), "{committed:?}");
+    successor.commit(vec![append(&to, "1")], None).await.expect("committed");
+    counted(&log, std::slice::from_ref(&to), 2).await;
+    let fenced = writer.commit(vec![append(&to, "2")], None).await.expect_err("fenced");
+    assert_eq!(fenced.class(), Class::Fenced, "{fenced}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_that_hang_are_waited_for() {
+    let cluster = quick_to_clean_up().await;
+    let log = cluster.log().await;
+    let (from, to) = (
+        topic(&log, "from", 1).await.remove(0),
+        topic(&log, "to", 1).await.remove(0),
+    );
+    let begun = Instant::now();
+    let _dead = Dead::leave(&cluster, "w", &to, "g", &from, 7);
+    let committed = log
+        .committed("g", std::slice::from_ref(&from))
+        .await
+        .expect("positions");
+    println!("the dead writer's positions were decided after {:?}", begun.elapsed());
+    assert!(committed.is_empty(), "the dead writer committed nothing: {committed:?}");
+    let (records, _) = log.scan(&to, 0).await.expect("a scan");
+    assert!(records.is_empty());
+}
