@@ -28,6 +28,8 @@ pub struct Config {
     pub linger: Duration,
     /// The largest message of a topic that is made here.
     pub max_message: ByteSize,
+    /// Collections whose raw topic was deleted and made again, and was meant to: it is transformed from its beginning.
+    pub accept_recreated: BTreeSet<String>,
     /// How long dead letters are kept in a dead topic that is made here.
     #[serde(with = "humantime_serde")]
     pub dead_retention: Duration,
@@ -64,6 +66,7 @@ impl Default for Config {
             batch_bytes: ByteSize::mib(4),
             linger: Duration::from_millis(50),
             max_message: ByteSize::mib(5),
+            accept_recreated: BTreeSet::new(),
             dead_retention: Duration::from_secs(30 * 86_400),
         }
     }

@@ -72,6 +72,17 @@ pub enum StageError {
         /// The number in force; 0 when no transformer has run yet.
         newest: i32,
     },
+    /// A raw topic is not the one that was transformed before.
+    #[error(
+        "topic `{topic}` was deleted and made again since it was last transformed; if that was meant, \
+         set `accept_recreated = [\"{collection}\"]` for the transformer, else bring the old one back"
+    )]
+    Recreated {
+        /// The topic.
+        topic: Arc<str>,
+        /// Its collection.
+        collection: String,
+    },
     /// A clean topic has another partition count than its raw topic.
     #[error(
         "`{raw}` has {raw_count} partitions and `{clean}` has {clean_count}; they must be equal for ever: \
@@ -104,6 +115,7 @@ impl StageError {
         match self {
             Self::Log(error) => of_log(error),
             Self::Registry { source, .. } => of_registry(source),
+            Self::Recreated { .. } => Class::Positions,
             Self::KeyVersion { .. } => Class::KeyVersion,
             Self::NotNewest { .. } | Self::PartitionCount { .. } | Self::Columns(_) | Self::Setting { .. } => {
                 Class::Configuration

@@ -42,10 +42,12 @@ struct Numbered {
 }
 
 /// Where a revision began in a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Began {
     pub(crate) revision: i32,
     pub(crate) offset: Offset,
+    /// The raw topic's id, so that one that was deleted and made again is noticed.
+    pub(crate) topic_id: String,
 }
 
 impl Rules {
@@ -169,8 +171,8 @@ impl Rules {
     }
 
     /// Where the newest revision began in a partition, if it transformed anything there.
-    pub(crate) fn began(&self, at: &TopicPartition) -> Option<Began> {
-        self.began.get(at).copied()
+    pub(crate) fn began(&self, at: &TopicPartition) -> Option<&Began> {
+        self.began.get(at)
     }
 
     /// The replay under way.
@@ -184,8 +186,8 @@ impl Rules {
     }
 
     /// The record of where a revision began.
-    pub(crate) fn began_record(&self, at: &TopicPartition, began: Began) -> Append {
-        self.record(&format!("{BEGAN}{}/{}", at.topic, at.partition), Some(&began))
+    pub(crate) fn began_record(&self, at: &TopicPartition, began: &Began) -> Append {
+        self.record(&format!("{BEGAN}{}/{}", at.topic, at.partition), Some(began))
     }
 
     /// Notes what a commit has said.
@@ -266,12 +268,16 @@ mod tests {
         let began = Began {
             revision: 7,
             offset: 42,
+            topic_id: "x1".into(),
         };
-        let append = rules.began_record(&at, began);
+        let append = rules.began_record(&at, &began);
         assert_eq!(append.key, "began/acme.raw.tickets/3");
-        assert_eq!(append.value.as_deref(), Some(&br#"{"revision":7,"offset":42}"#[..]));
+        assert_eq!(
+            append.value.as_deref(),
+            Some(&br#"{"revision":7,"offset":42,"topic_id":"x1"}"#[..])
+        );
         read_back(&mut rules, append).expect("our own record");
-        assert_eq!(rules.began(&at), Some(began));
+        assert_eq!(rules.began(&at), Some(&began));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zenfloe_keyring::Opener;
 use zenfloe_log::{
-    Append, Assign, Batch, Class, Done, Limit, Log, Read, Reader, ReaderSpec, Record, Start, Writer, partitions_of,
+    Append, Assign, Batch, Class, Done, Limit, Log, LogError, Read, Reader, ReaderSpec, Record, Start, Writer,
+    partitions_of,
 };
 use zenfloe_record::{Positions, SourceName, TopicPartition};
 
@@ -103,6 +104,7 @@ impl Stage {
         let written = or_stopped!(topics::ensure(&parts, &raw, stop).await?);
         let mut rules = Rules::new(&parts.source);
         let revision = or_stopped!(rules.settle(&*log, &plans.fingerprint, stop).await?);
+        topics::check_ids(&raw, &rules, &parts.config)?;
         let lanes = or_stopped!(plans::lanes(&parts, &mut plans, &raw, &written, stop).await?);
         parts
             .progress
@@ -257,6 +259,7 @@ impl Stage {
     /// Starts partitions where the group stands, once the rules have been read to their end.
     async fn assigned(&mut self, partitions: Vec<TopicPartition>, stop: &Stop) -> Result<Option<()>, StageError> {
         or_stopped!(self.check_rules(stop).await?);
+        topics::check_ids(&self.raw, &self.rules, &self.config)?;
         let group = group(&self.source);
         let committed = or_stopped!(patiently!(stop, self.log.committed(&group, &partitions).await));
         let starts: Vec<_> = partitions.iter().map(|at| (at.clone(), Start::Committed)).collect();
@@ -312,7 +315,7 @@ impl Stage {
         let mut patience = Patience::default();
         loop {
             let (mut out, tally) = self.transformed(&records).await?;
-            out.extend(began.iter().map(|(at, began)| self.rules.began_record(at, *began)));
+            out.extend(began.iter().map(|(at, began)| self.rules.began_record(at, began)));
             let done = Done {
                 by: self.reader.membership(),
                 positions: advanced.clone(),
@@ -365,21 +368,28 @@ impl Stage {
 
     /// The partitions in which this revision begins with this batch.
     fn beginnings(&self, records: &[Record]) -> Vec<(TopicPartition, Began)> {
-        let mut began: Vec<(TopicPartition, Began)> = Vec::new();
+        let mut firsts: Vec<&Record> = Vec::new();
         for record in records {
-            let is_known = |at: &TopicPartition| {
-                let held = self.rules.began(at);
-                held.is_some_and(|held| held.revision == self.revision)
-            };
-            if !began.iter().any(|(at, _)| *at == record.at) && !is_known(&record.at) {
-                let first = Began {
-                    revision: self.revision,
-                    offset: record.offset,
-                };
-                began.push((record.at.clone(), first));
+            if !firsts.iter().any(|first| first.at == record.at) {
+                firsts.push(record);
             }
         }
-        began
+        let began = |record: &Record| Began {
+            revision: self.revision,
+            offset: record.offset,
+            topic_id: self.topic(&record.at).id.clone(),
+        };
+        let is_known = |at: &TopicPartition, new: &Began| {
+            let held = self.rules.began(at);
+            held.is_some_and(|held| held.revision == new.revision && held.topic_id == new.topic_id)
+        };
+        let all = firsts.into_iter().map(|record| (record.at.clone(), began(record)));
+        all.filter(|(at, new)| !is_known(at, new)).collect()
+    }
+
+    fn topic(&self, at: &TopicPartition) -> &RawTopic {
+        let topic = self.raw.iter().find(|topic| topic.name == at.topic);
+        topic.expect("only raw topics are read")
     }
 
     /// Notes what has become visible.
@@ -423,11 +433,21 @@ impl Stage {
     }
 
     /// The ends of all raw partitions that hold anything; `None` when `stop` fires first.
+    ///
+    /// A group that stands beyond an end is an error here as it is at a beginning.
     async fn ends(&self, stop: &Stop) -> Result<Option<Positions>, StageError> {
         let mut ends = Positions::new();
+        let group = group(&self.source);
         for topic in &self.raw {
-            for at in partitions_of(&topic.name, topic.partitions) {
+            let partitions = partitions_of(&topic.name, topic.partitions);
+            // Asked before the ends, which only rise.
+            let committed = or_stopped!(patiently!(stop, self.log.committed(&group, &partitions).await));
+            for at in partitions {
                 let bounds = or_stopped!(patiently!(stop, self.log.bounds(&at).await));
+                if let Some(wanted) = committed.get(&at).filter(|next| *next > bounds.end) {
+                    let (start, end) = (bounds.start, bounds.end);
+                    return Err(LogError::OutOfRange { at, wanted, start, end }.into());
+                }
                 if bounds.end > bounds.start {
                     ends.set(at, bounds.end);
                 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zenfloe_catalog::Collection;
-use zenfloe_log::{Cleanup, LogError, TopicInfo, TopicSpec};
-use zenfloe_record::{Partition, SourceName, Topic};
+use zenfloe_log::{Cleanup, LogError, TopicInfo, TopicSpec, partitions_of};
+use zenfloe_record::{Partition, SourceName, Topic, TopicPartition};
 
 use crate::config::bytes;
 use crate::patience::{Stop, or_stopped, patiently};
@@ -42,6 +42,8 @@ pub fn topics(source: &SourceName, collections: &[(&Collection, Partition)], con
 pub(crate) struct RawTopic {
     pub(crate) collection: &'static Collection,
     pub(crate) name: Arc<str>,
+    /// Another one after the topic was deleted and made again.
+    pub(crate) id: String,
     pub(crate) partitions: Partition,
 }
 
@@ -109,6 +111,7 @@ fn raw(collection: &'static Collection, name: &Arc<str>, info: &TopicInfo) -> Ra
     RawTopic {
         collection,
         name: name.clone(),
+        id: info.id.clone(),
         partitions: info.partitions,
     }
 }
@@ -155,6 +158,22 @@ pub(crate) async fn ensure(parts: &Parts, raw: &[RawTopic], stop: &Stop) -> Resu
         }
     }
     Ok(Some(written))
+}
+
+/// Refuses raw topics that are not those that were transformed before.
+pub(crate) fn check_ids(raw: &[RawTopic], rules: &Rules, config: &Config) -> Result<(), StageError> {
+    for topic in raw {
+        let mut partitions = partitions_of(&topic.name, topic.partitions).into_iter();
+        let is_other = |at: TopicPartition| rules.began(&at).is_some_and(|began| began.topic_id != topic.id);
+        let name = &topic.collection.name;
+        if partitions.any(is_other) && !config.accept_recreated.contains(name) {
+            return Err(StageError::Recreated {
+                topic: topic.name.clone(),
+                collection: name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Reads the rules of a source whose transformer has run before.
