@@ -1,0 +1,186 @@
+//! Snowflake as a destination: a driver session, one explicit transaction per flush.
+//!
+//! A table's session uploads a batch (as Parquet to an internal stage, or within a statement when it is small), begins,
+//! moves the positions by compare-and-swap, which is the table's lock, stages the rows, reads what is suppressed, merges,
+//! commits. That is 7 statements, 8 when fences are in it, whatever the number of partitions.
+//!
+//! Invariants, beside those of [`zenfloe_destination`]:
+//! - a statement whose answer is lost is sent again under the same request id, which the account runs once; a session
+//!   that is lost takes its transaction with it, and a flush whose COMMIT was lost is recognised by its batch id;
+//! - a COPY stages every row of a batch or the flush fails; a row that the account refuses is found by halving the batch;
+//! - messages name columns, objects and codes, never a value.
+//!
+//! What it does not know: where rows come from, and how Snowflake is set up (roles, warehouse, schema, users).
+
+mod auth;
+mod columns;
+mod config;
+mod driver;
+mod error;
+mod fence;
+mod file;
+mod http;
+mod inline;
+mod layout;
+mod ledger;
+mod load;
+mod rows;
+mod rules;
+mod session;
+mod spool;
+mod sql;
+mod stage;
+mod staging;
+mod suppress;
+mod table;
+mod time;
+mod upsert;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use zenfloe_destination::{Destination, Faults, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef};
+use zenfloe_record::{Partition, Positions};
+
+pub use config::{Authenticator, Config, ConfigError, Upsert};
+pub use spool::Spool;
+
+use crate::http::Account;
+use crate::load::{Done, Load, find_bad};
+use crate::session::{Open, Trouble, Warehouse, Work};
+use crate::spool::{Batch, Manner};
+
+/// A Snowflake schema as a destination; see the crate's documentation.
+#[derive(Clone)]
+pub struct Snowflake(Arc<Warehouse>);
+
+impl Snowflake {
+    /// Checks the configuration; makes no request.
+    pub fn new(config: Config) -> Result<Self, LoadError> {
+        Self::with_faults(config, Faults::none())
+    }
+
+    /// The same with faults between the statements, for tests.
+    pub fn with_faults(config: Config, faults: Arc<Faults>) -> Result<Self, LoadError> {
+        let account = Account::new(config.clone())?;
+        Ok(Self(Arc::new(Warehouse::new(config, faults, Box::new(account)))))
+    }
+
+    /// Begins a batch whose rows have one of these schemas, to be filled while they arrive.
+    ///
+    /// Contract: at least one schema, all of one table; [`Destination::prepare`] has returned `Ok` for each.
+    pub fn spool(&self, shapes: &[Arc<TableShape>]) -> Spool {
+        Spool::new(http::unique(), shapes, self.0.manner())
+    }
+
+    /// Loads a spool's rows as [`Destination::flush`] loads a flush's; `head` says what they cover and has none itself.
+    ///
+    /// Contract: [`Spool::refused`] was empty, or those rows were set aside.
+    pub async fn flush_spool(&self, head: &Flush, spool: Spool) -> Result<Loaded, LoadError> {
+        let batch = blocking(move || spool.finish()).await?;
+        self.load(head, (!batch.places.is_empty()).then_some(batch)).await
+    }
+
+    async fn load(&self, head: &Flush, batch: Option<Batch>) -> Result<Loaded, LoadError> {
+        if head.covers.is_empty() {
+            return Ok(Loaded::default());
+        }
+        let (table, batch) = (&*head.target.table, batch.as_ref());
+        match (self.0.perform(table, &Load { head, batch }).await?, batch) {
+            (Done::Loaded(loaded), _) => Ok(loaded),
+            (Done::Refused { code }, Some(batch)) => Err(LoadError::Refused {
+                table: table.to_owned(),
+                rows: find_bad(&self.0, head, batch, &code).await?,
+            }),
+            (Done::Refused { code }, None) => Err(LoadError::Broken {
+                what: format!("a flush without rows was refused ({code})"),
+            }),
+        }
+    }
+}
+
+/// Encodes the rows of a flush; `None` when there are none.
+fn encode(flush: &Flush, manner: Manner) -> Result<Option<Batch>, LoadError> {
+    let mut shapes: Vec<Arc<TableShape>> = Vec::new();
+    for segment in &flush.segments {
+        if !shapes.iter().any(|held| Arc::ptr_eq(held, &segment.shape)) {
+            shapes.push(segment.shape.clone());
+        }
+    }
+    if shapes.is_empty() {
+        return Ok(None);
+    }
+    let mut spool = Spool::new(flush.batch.as_str().to_owned(), &shapes, manner);
+    for row in flush.rows() {
+        spool.push(row)?;
+    }
+    match spool.refused() {
+        [] => spool.finish().map(Some),
+        refused => Err(LoadError::Refused {
+            table: flush.target.table.to_string(),
+            rows: refused.to_vec(),
+        }),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(LoadError::Broken {
+            what: "encoding a batch panicked".into(),
+        })
+    })
+}
+
+/// Signs in and makes what all tables share.
+struct Greet;
+
+#[async_trait]
+impl Work for Greet {
+    type Done = ();
+
+    async fn attempt(&self, _: &Warehouse, _: &mut Open) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Destination for Snowflake {
+    async fn open(&self) -> Result<(), LoadError> {
+        self.0.perform("", &Greet).await
+    }
+
+    async fn prepare(&self, target: &Target, shape: &TableShape) -> Result<(), LoadError> {
+        self.0.perform(&target.table, &table::Prepare { target, shape }).await
+    }
+
+    async fn positions(
+        &self,
+        target: &Target,
+        topic: &TopicRef,
+        partitions: &[Partition],
+    ) -> Result<Positions, LoadError> {
+        let read = ledger::Read {
+            target,
+            topic,
+            partitions,
+        };
+        self.0.perform(&target.table, &read).await
+    }
+
+    async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError> {
+        let (encoded, manner) = (flush.clone(), self.0.manner());
+        let batch = blocking(move || encode(&encoded, manner)).await?;
+        self.load(&flush, batch).await
+    }
+
+    async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {
+        if what.is_empty() {
+            return Ok(0);
+        }
+        self.0.perform(&target.table, &suppress::Enter { target, what }).await?;
+        self.0.perform(&target.table, &suppress::Clean { target, what }).await
+    }
+}

@@ -1,0 +1,216 @@
+//! Rows of a coming flush: encoded as they arrive, on disk from the first few megabytes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use zenfloe_destination::{LoadError, RefusedRow, Row, TableShape};
+use zenfloe_record::{Offset, Partition};
+
+use crate::columns::Columns;
+use crate::file::{self, Writer};
+use crate::layout::Layout;
+
+/// Rows of a group of the file, and their bytes in memory.
+const GROUP_ROWS: usize = 10_000;
+const GROUP_BYTES: usize = 8 << 20;
+
+/// How a batch travels, and where its file waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    pub(crate) inline_rows: usize,
+    pub(crate) inline_bytes: usize,
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Takes the rows of a flush one by one and keeps no more than a group of them in memory.
+///
+/// Rows that their own schema refuses are set aside with the reason; see [`Spool::refused`].
+pub struct Spool {
+    /// Names the batch in the staging table, and its file.
+    pub(crate) id: String,
+    pub(crate) layout: Arc<Layout>,
+    manner: Manner,
+    group: Columns,
+    group_bytes: usize,
+    writer: Option<(Writer, Folder)>,
+    pub(crate) places: Vec<(Partition, Offset)>,
+    refused: Vec<RefusedRow>,
+}
+
+/// A temporary folder and the file in it.
+pub(crate) struct Folder {
+    folder: TempDir,
+    name: String,
+}
+
+impl Folder {
+    fn new(manner: &Manner, id: &str) -> Result<Self, LoadError> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("zenfloe-load-");
+        let folder = match &manner.folder {
+            Some(folder) => builder.tempdir_in(folder),
+            None => builder.tempdir(),
+        };
+        let folder = folder.map_err(|error| LoadError::Unavailable {
+            what: format!("no folder for files of rows: {error}"),
+        })?;
+        Ok(Self {
+            folder,
+            name: format!("{id}.parquet"),
+        })
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join(&self.name)
+    }
+}
+
+/// Rows ready to be staged.
+pub(crate) enum Body {
+    /// None.
+    Empty,
+    /// Few enough to travel within a statement.
+    Inline(Columns),
+    /// A file.
+    File(Folder),
+}
+
+/// A batch that is complete.
+pub(crate) struct Batch {
+    pub(crate) id: String,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) body: Body,
+    /// Where its rows stood in the topic.
+    pub(crate) places: Vec<(Partition, Offset)>,
+    pub(crate) nul_replaced: u64,
+    manner: Manner,
+}
+
+impl Spool {
+    pub(crate) fn new(id: String, shapes: &[Arc<TableShape>], manner: Manner) -> Self {
+        let layout = Arc::new(Layout::of(shapes));
+        Self::of(id, layout, manner)
+    }
+
+    fn of(id: String, layout: Arc<Layout>, manner: Manner) -> Self {
+        Self {
+            group: Columns::new(&layout),
+            id,
+            layout,
+            manner,
+            group_bytes: 0,
+            writer: None,
+            places: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Takes a row. `Ok(false)` means that its schema is none of the spool's: flush it first.
+    pub fn push(&mut self, row: &Row) -> Result<bool, LoadError> {
+        let Some(number) = self.layout.find(&row.shape) else {
+            return Ok(false);
+        };
+        match self.group.push(&self.layout, number, row) {
+            Ok(()) => self.places.push((row.partition, row.offset)),
+            Err(why) => self.refused.push(RefusedRow {
+                partition: row.partition,
+                offset: row.offset,
+                detail: why.to_string(),
+            }),
+        }
+        self.group_bytes += row.size();
+        let is_full = self.group.rows >= GROUP_ROWS || self.group_bytes >= GROUP_BYTES.max(self.manner.inline_bytes);
+        if is_full {
+            self.write_group()?;
+        }
+        Ok(true)
+    }
+
+    /// The rows so far.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Claims that it holds no row.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// What is on disk so far, in bytes.
+    pub fn bytes_on_disk(&self) -> usize {
+        self.writer.as_ref().map_or(0, |(writer, _)| writer.bytes())
+    }
+
+    /// Rows that were set aside: what their own schema does not describe, times that no text can tell.
+    pub fn refused(&self) -> &[RefusedRow] {
+        &self.refused
+    }
+
+    fn write_group(&mut self) -> Result<(), LoadError> {
+        if self.group.rows == 0 {
+            return Ok(());
+        }
+        if self.writer.is_none() {
+            let folder = Folder::new(&self.manner, &self.id)?;
+            let writer = Writer::create(&folder.file(), &self.layout, &self.id)?;
+            self.writer = Some((writer, folder));
+        }
+        let (writer, _) = self.writer.as_mut().expect("made above");
+        writer.write(&self.group)?;
+        self.group.clear();
+        self.group_bytes = 0;
+        Ok(())
+    }
+
+    /// Ends it. Whatever fits into a statement stays in memory, the rest is in the file.
+    pub(crate) fn finish(mut self) -> Result<Batch, LoadError> {
+        let fits = self.group.rows <= self.manner.inline_rows && self.group_bytes <= self.manner.inline_bytes;
+        if self.writer.is_some() || !fits {
+            self.write_group()?;
+        }
+        let nul_replaced = self.group.nul_replaced;
+        let body = match self.writer {
+            Some((writer, folder)) => {
+                writer.finish()?;
+                Body::File(folder)
+            }
+            None if self.group.rows == 0 => Body::Empty,
+            None => Body::Inline(self.group),
+        };
+        Ok(Batch {
+            id: self.id,
+            layout: self.layout,
+            body,
+            places: self.places,
+            nul_replaced,
+            manner: self.manner,
+        })
+    }
+}
+
+impl Batch {
+    /// The same batch with the rows alone for which `keep` holds, by their number.
+    pub(crate) fn part(&self, keep: impl Fn(usize) -> bool) -> Result<Self, LoadError> {
+        let mut part = Spool::of(self.id.clone(), self.layout.clone(), self.manner.clone());
+        let mut number = 0;
+        let mut take = |group: &Columns| {
+            let first = number;
+            number += group.rows;
+            group.append_to(&mut part.group, |row| keep(first + row));
+            // Bytes are not known any more: what is longer than a tenth of the rows that may go inline, goes by file.
+            if part.group.rows >= part.manner.inline_rows.div_ceil(10) {
+                part.write_group()?;
+            }
+            Ok(())
+        };
+        match &self.body {
+            Body::Empty => {}
+            Body::Inline(columns) => take(columns)?,
+            Body::File(folder) => file::read(&folder.file(), &self.layout, |group| take(&group))?,
+        }
+        let places = self.places.iter().enumerate().filter(|(number, _)| keep(*number));
+        part.places = places.map(|(_, place)| *place).collect();
+        part.finish()
+    }
+}

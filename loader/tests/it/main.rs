@@ -1,0 +1,8 @@
+//! The stage over a log in memory and a SQLite file.
+
+mod arrivals;
+mod bad;
+mod bench;
+mod kills;
+mod places;
+mod rows;
