@@ -53,7 +53,7 @@ pub(crate) fn open(config: &Config) -> Result<Connection, LogError> {
     let path = &config.path;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| LogError::Forbidden {
-            what: format!("folder {} cannot be made: {error}", folder.display()),
+            what: format!("{}: its folder cannot be made: {error}", path.display()),
         })?;
     }
     let mut session = connect(config).map_err(|fault| fault.at(path))?;
