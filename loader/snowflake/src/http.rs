@@ -319,35 +319,36 @@ struct HttpSession {
     sequence: u64,
 }
 
+/// What is done about an answer that is not the last one.
+enum Next {
+    Poll(Option<Outcome>),
+    Renew,
+}
+
 impl HttpSession {
     /// Runs a statement and returns the answer that ends it.
     async fn ask(&mut self, statement: &Statement) -> Result<Answer, ApiError> {
         self.sequence += 1;
         let (request_id, started) = (unique(), millis());
         let body = Bytes::from(query_body(statement, self.sequence).to_string());
-        let asked = Instant::now();
+        let deadline = Instant::now() + self.account.0.config.statement_timeout + REQUEST_TIMEOUT;
         let mut answer = self.submit(&request_id, &started, &body).await;
         for n in 1.. {
-            let outcome = match &answer {
-                Ok(answer) if PENDING.contains(&answer.code().as_str()) => answer.data::<Outcome>(),
-                Ok(answer) if answer.code() == EXPIRED => {
-                    self.renew().await?;
-                    answer = self.submit(&request_id, &started, &body).await;
-                    continue;
-                }
+            let next = match &answer {
+                Ok(answer) if PENDING.contains(&answer.code().as_str()) => Next::Poll(answer.data()),
+                Ok(answer) if answer.code() == EXPIRED => Next::Renew,
                 _ => break,
             };
-            let longest = self.account.0.config.statement_timeout + REQUEST_TIMEOUT;
-            if asked.elapsed() > longest {
-                self.abort(&request_id).await;
-                return Err(ApiError::Unavailable {
-                    what: format!("a statement took longer than {longest:?}"),
-                });
-            }
-            let url = outcome.and_then(|outcome| outcome.get_result_url);
-            let url = url.ok_or_else(|| broken("a pending statement has no address of its result"))?;
-            tokio::time::sleep(pause(n).min(Duration::from_secs(1)) / 4).await;
-            answer = self.poll(&url).await;
+            answer = match next {
+                Next::Poll(_) if Instant::now() > deadline => Err(ApiError::Unavailable {
+                    what: "a statement took longer than it may".into(),
+                }),
+                Next::Poll(outcome) => self.poll(outcome.unwrap_or_default(), n).await,
+                Next::Renew => {
+                    self.renew().await?;
+                    self.submit(&request_id, &started, &body).await
+                }
+            };
         }
         if matches!(answer, Err(ApiError::Unavailable { .. })) {
             self.abort(&request_id).await;
@@ -370,14 +371,18 @@ impl HttpSession {
     }
 
     /// Asks for the result of a statement that takes long.
-    async fn poll(&mut self, path: &str) -> Result<Answer, ApiError> {
-        let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
+    async fn poll(&mut self, pending: Outcome, n: u32) -> Result<Answer, ApiError> {
+        let path = pending.get_result_url;
+        let path = path.ok_or_else(|| broken("a pending statement has no address of its result"))?;
+        // The account itself holds the answer back while there is none.
+        tokio::time::sleep(pause(n).min(Duration::from_secs(1)) / 4).await;
+        let request = |_| Ok((Method::GET, self.account.url(&path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         if heard.answer.code() != EXPIRED {
             return Ok(heard.answer);
         }
         self.renew().await?;
-        let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
+        let request = |_| Ok((Method::GET, self.account.url(&path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         Ok(heard.answer)
     }

@@ -2,7 +2,7 @@
 //!
 //! Two root key files, so that two duties can be kept apart: the *seal* file (extractor, transformer,
 //! and the commands that read raw) and the *token* file (transformer, erase). The extractor cannot
-//! make tokens.
+//! make tokens. Beside them stands the private key that signs in to a warehouse ([`Signer`]).
 //!
 //! Invariants: key bytes never leave this crate, never print, and are wiped when dropped; every
 //! encoding has a golden vector, because values of one release are opened by the next.
@@ -11,10 +11,12 @@
 
 mod file;
 mod seal;
+mod signer;
 mod token;
 
 pub use file::{KeyFileError, KeyKind, KeyVersion, SealKeys, TokenKeys};
 pub use seal::{OpenError, Opener, SealPurpose, Sealer};
+pub use signer::{Signer, SignerError};
 pub use token::{TOKEN_LENGTH, Tokens};
 
 use hkdf::Hkdf;

@@ -1,0 +1,147 @@
+//! Who may sign in, and why not: the real account says "JWT token is invalid" and no more.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use ring::digest::{SHA256, digest};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use serde_json::Value as Json;
+
+/// A signed token is taken for an hour at most.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// Clocks may differ by so much.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// A user and what proves it.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// Its name, in any case.
+    pub name: String,
+    /// The public key (SubjectPublicKeyInfo, DER), as `ALTER USER … SET RSA_PUBLIC_KEY` sets it.
+    public_key: Option<Vec<u8>>,
+    /// OAuth and programmatic access tokens that are taken.
+    tokens: Vec<String>,
+}
+
+impl User {
+    /// A user that cannot sign in yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_ascii_uppercase(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a public key, in PEM.
+    pub fn with_public_key(mut self, pem: &str) -> Result<Self> {
+        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = BASE64.decode(base64.as_bytes()).context("the public key is no PEM")?;
+        self.public_key = Some(der);
+        Ok(self)
+    }
+
+    /// The same with a token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.tokens.push(token.to_owned());
+        self
+    }
+}
+
+/// Refusal of a sign-in: the account's code and what is wrong.
+pub(crate) type Refusal = (&'static str, String);
+
+const INVALID: &str = "390144";
+
+/// Checks what a sign-in sends.
+pub(crate) fn check(account: &str, users: &[User], data: &Json) -> Result<(), Refusal> {
+    let text = |name: &str| data[name].as_str().unwrap_or_default();
+    let login = text("LOGIN_NAME").to_ascii_uppercase();
+    let user = users.iter().find(|user| user.name == login);
+    let unknown = || ("390100", format!("user `{login}` is not known"));
+    match text("AUTHENTICATOR") {
+        "SNOWFLAKE_JWT" => check_signed(account, user.ok_or_else(unknown)?, text("TOKEN")),
+        "OAUTH" | "PROGRAMMATIC_ACCESS_TOKEN" => {
+            let user = user.ok_or_else(unknown)?;
+            match user.tokens.iter().any(|token| token == text("TOKEN")) {
+                true => Ok(()),
+                false => Err(("390303", "the token is not one of this user's".into())),
+            }
+        }
+        other => Err(("390103", format!("authenticator `{other}` is not taken"))),
+    }
+}
+
+fn check_signed(account: &str, user: &User, token: &str) -> Result<(), Refusal> {
+    let refuse = |what: String| (INVALID, format!("JWT token is invalid: {what}"));
+    let (message, signature) = token.rsplit_once('.').ok_or_else(|| refuse("it has no signature".into()))?;
+    let (header, claims) = message.split_once('.').ok_or_else(|| refuse("it has no claims".into()))?;
+    let part = |part: &str| -> Option<Json> {
+        let bytes = BASE64URL_NOPAD.decode(part.as_bytes()).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    };
+    let header = part(header).ok_or_else(|| refuse("its header is not JSON in base64url".into()))?;
+    let claims = part(claims).ok_or_else(|| refuse("its claims are not JSON in base64url".into()))?;
+    if header["alg"] != "RS256" {
+        return Err(refuse(format!("`alg` is {} and must be RS256", header["alg"])));
+    }
+    let key = user.public_key.as_deref();
+    let key = key.ok_or_else(|| refuse("the user has no public key".into()))?;
+    let subject = format!("{}.{}", account.to_ascii_uppercase(), user.name);
+    let fingerprint = BASE64.encode(digest(&SHA256, key).as_ref());
+    let issuer = format!("{subject}.SHA256:{fingerprint}");
+    for (name, wanted) in [("sub", subject), ("iss", issuer)] {
+        if claims[name] != wanted.as_str() {
+            return Err(refuse(format!("`{name}` is {} and must be \"{wanted}\"", claims[name])));
+        }
+    }
+    check_times(&claims).map_err(refuse)?;
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes());
+    let signature = signature.map_err(|_| refuse("its signature is not base64url".into()))?;
+    let key = pkcs1(key).ok_or_else(|| refuse("the user's key is no RSA key".into()))?;
+    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
+        .verify(message.as_bytes(), &signature)
+        .map_err(|_| refuse("its signature does not fit the user's key".into()))
+}
+
+fn check_times(claims: &Json) -> Result<(), String> {
+    let time = |name: &str| {
+        let seconds = claims[name].as_u64().ok_or_else(|| format!("`{name}` is not a number of seconds"))?;
+        Ok::<_, String>(UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    let (issued, expires, now) = (time("iat")?, time("exp")?, SystemTime::now());
+    if issued > now + SKEW {
+        return Err("`iat` lies in the future".into());
+    }
+    if expires + SKEW < now {
+        return Err("it has expired".into());
+    }
+    if expires > issued + LONGEST {
+        return Err("it is valid for more than an hour".into());
+    }
+    Ok(())
+}
+
+/// The PKCS#1 key within a SubjectPublicKeyInfo.
+fn pkcs1(info: &[u8]) -> Option<&[u8]> {
+    let (_, info) = element(info, 0x30)?;
+    let (rest, _) = element(info, 0x30)?;
+    let (_, bits) = element(rest, 0x03)?;
+    bits.strip_prefix(&[0])
+}
+
+/// Splits a DER element of this tag off: what follows it, and its content.
+fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let (length, rest) = rest.split_first()?;
+    let (length, rest) = match length {
+        0..=0x7f => (usize::from(*length), rest),
+        _ => {
+            let (digits, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+            (digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)), rest)
+        }
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    (*first == tag).then_some((rest, content))
+}
