@@ -1,15 +1,29 @@
 //! Makes personal data safe: tokens for single values, placeholders for personal spans of free text.
 //!
-//! Invariants: nothing that is personal leaves a [`Guard`] in clear text but what its action says; an
-//! empty value becomes null, never the token of nothing.
+//! A value is brought into its class's normal form ([`normal_form`]) and becomes the token of it, in a
+//! column of its own and in a text alike, so that both join. Free text is searched by detectors, one
+//! file each, over a *view* of it in which HTML entities and look-alike characters are what they mean;
+//! what they find is replaced by typed placeholders, `[email:k1_…]`.
+//!
+//! Invariants: nothing that a detector finds leaves in clear text; an empty value becomes null, never
+//! the token of nothing; equal persons have equal tokens in columns and texts; no text makes it panic.
 //!
 //! What it does not know: columns, records, which action a column has, key bytes.
 
+mod find;
+mod fold;
 mod guard;
+mod kind;
+mod normal;
+mod phone;
 mod privacy;
+mod view;
 
 pub use guard::Guard;
-pub use privacy::{Counts, Privacy, PrivacyError, TOKEN_CLASSES};
+pub use kind::{Kind, TOKEN_CLASSES};
+pub use normal::Normal;
+pub use phone::{Phones, UnknownRegion};
+pub use privacy::{Counts, Privacy};
 
 /// The version of the normal forms and of the rules that find personal spans; a part of a transform
 /// configuration's fingerprint, because a change of either changes rows.

@@ -1,57 +1,59 @@
+use std::fmt;
+
 use zenfloe_catalog::Class;
 use zenfloe_keyring::Tokens;
 
-use crate::Guard;
+use crate::find::{Finder, Span};
+use crate::kind::Kind;
+use crate::normal::{network, normal_form};
+use crate::phone::{Phones, UnknownRegion};
+use crate::{Guard, fold};
 
-/// The classes of tokens; what [`Tokens::new`] has to prepare for a [`Privacy`].
-pub const TOKEN_CLASSES: [&str; 13] = [
-    "email",
-    "phone",
-    "phone_raw",
-    "person",
-    "address",
-    "ip",
-    "external_id",
-    "handle",
-    "url",
-    "text",
-    "card",
-    "iban",
-    "ssn",
-];
-
-/// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PrivacyError {
-    /// A region that is none.
-    #[error("`{0}` is no region: write ISO 3166 codes such as `US`")]
-    Region(String),
-}
-
-/// How often what was made safe; classes and counts, never values.
+/// How often what was made safe; kinds and counts, never values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Tokens in columns of their own.
-    pub tokens: u64,
-    /// Placeholders in texts.
-    pub placeholders: u64,
+    tokens: [u64; Kind::ALL.len()],
+    placeholders: [u64; Kind::ALL.len()],
+}
+
+impl Counts {
+    /// Tokens in columns of their own, by kind; kinds without any are left out.
+    pub fn tokens(&self) -> impl Iterator<Item = (Kind, u64)> {
+        by_kind(&self.tokens)
+    }
+
+    /// Placeholders in texts, by kind; kinds without any are left out.
+    pub fn placeholders(&self) -> impl Iterator<Item = (Kind, u64)> {
+        by_kind(&self.placeholders)
+    }
+}
+
+fn by_kind(counts: &[u64; Kind::ALL.len()]) -> impl Iterator<Item = (Kind, u64)> {
+    Kind::ALL.into_iter().zip(*counts).filter(|(_, count)| *count > 0)
 }
 
 /// Makes the values of one source safe.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Privacy {
     tokens: Tokens,
+    finder: Finder,
     counts: Counts,
+    // Reused from value to value.
+    normal: String,
+    spans: Vec<Span>,
 }
 
 impl Privacy {
-    /// `tokens` of the source (or its join domain) over [`TOKEN_CLASSES`]; `regions`: ISO 3166 codes in whose
-    /// national form phone numbers may be written, the first being the one that columns are read by.
-    pub fn new(tokens: Tokens, regions: &[String]) -> Result<Self, PrivacyError> {
-        let _ = regions;
+    /// `tokens` of the source (or its join domain) over [`TOKEN_CLASSES`](crate::TOKEN_CLASSES); `regions`: ISO 3166
+    /// codes in whose national form telephone numbers may be written, the first one being the one that columns are
+    /// read by.
+    pub fn new<S: AsRef<str>>(tokens: Tokens, regions: &[S]) -> Result<Self, UnknownRegion> {
         Ok(Self {
             tokens,
+            finder: Finder::new(Phones::new(regions)?),
             counts: Counts::default(),
+            normal: String::new(),
+            spans: Vec::new(),
         })
     }
 
@@ -59,17 +61,55 @@ impl Privacy {
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
+
+    /// Appends `[kind:token]`.
+    fn placeholder(&mut self, span: &Span, out: &mut String) {
+        self.normal.clear();
+        let kind = normal_form(span.kind, &span.value, self.finder.phones(), &mut self.normal).unwrap_or(span.kind);
+        self.counts.placeholders[kind.index()] += 1;
+        out.push('[');
+        out.push_str(kind.as_str());
+        out.push(':');
+        self.tokens.write(kind.as_str(), self.normal.as_bytes(), out);
+        out.push(']');
+    }
 }
 
 impl Guard for Privacy {
     fn token(&mut self, class: Class, value: &str, out: &mut String) -> bool {
-        self.tokens.write(class.as_str(), value.as_bytes(), out);
+        self.normal.clear();
+        let Some(kind) = normal_form(class.into(), value, self.finder.phones(), &mut self.normal) else {
+            return false;
+        };
+        self.tokens.write(kind.as_str(), self.normal.as_bytes(), out);
+        self.counts.tokens[kind.index()] += 1;
         true
     }
 
-    fn redact(&mut self, _text: &str, _out: &mut String) {}
+    fn redact(&mut self, text: &str, out: &mut String) {
+        let mut spans = std::mem::take(&mut self.spans);
+        self.finder.find(text, &mut spans);
+        let mut copied = 0;
+        for span in &spans {
+            out.push_str(&text[copied..span.range.start]);
+            self.placeholder(span, out);
+            copied = span.range.end;
+        }
+        out.push_str(&text[copied..]);
+        self.spans = spans;
+    }
 
-    fn coarse(&mut self, _class: Class, _value: &str, _out: &mut String) -> bool {
-        false
+    fn coarse(&mut self, class: Class, value: &str, out: &mut String) -> bool {
+        class == Class::Ip && !value.contains(fold::is_invisible) && network(value, out)
+    }
+}
+
+/// Holds neither keys nor values.
+impl fmt::Debug for Privacy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Privacy")
+            .field("tokens", &self.tokens)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
     }
 }

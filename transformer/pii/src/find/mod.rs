@@ -1,0 +1,196 @@
+//! Finds personal spans in free text.
+
+mod card;
+mod email;
+mod iban;
+mod ip;
+mod phone;
+mod run;
+mod ssn;
+mod url;
+
+use std::ops::Range;
+
+use crate::kind::Kind;
+use crate::phone::Phones;
+use crate::view::{Tags, View};
+use run::{Run, runs};
+
+/// A personal span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Where it stands.
+    pub(crate) range: Range<usize>,
+    pub(crate) kind: Kind,
+    /// The value as it stands in the view; its normal form makes the token.
+    pub(crate) value: String,
+}
+
+impl Span {
+    fn new(view: &str, range: Range<usize>, kind: Kind) -> Self {
+        Self {
+            value: view[range.clone()].to_owned(),
+            range,
+            kind,
+        }
+    }
+}
+
+/// Finds spans in a view; one file each. The dictionary of known people will be another one.
+pub(crate) trait Detector {
+    /// Appends what it finds, in any order; spans may overlap those of other detectors.
+    fn find(&self, view: &str, found: &mut Vec<Span>);
+}
+
+/// All detectors.
+#[derive(Debug, Clone)]
+pub(crate) struct Finder {
+    phones: Phones,
+}
+
+impl Finder {
+    pub(crate) fn new(phones: Phones) -> Self {
+        Self { phones }
+    }
+
+    pub(crate) fn phones(&self) -> &Phones {
+        &self.phones
+    }
+
+    /// Puts the spans of a text into `found`, sorted and apart from one another.
+    pub(crate) fn find(&self, text: &str, found: &mut Vec<Span>) {
+        found.clear();
+        self.find_in(text, Tags::Kept, found);
+        if is_html(text) {
+            self.find_in(text, Tags::Removed, found);
+        }
+        merge(found);
+    }
+
+    fn find_in(&self, text: &str, tags: Tags, found: &mut Vec<Span>) {
+        let view = View::of(text, tags);
+        let before = found.len();
+        email::Emails.find(&view.text, found);
+        url::Urls.find(&view.text, found);
+        ip::V6.find(&view.text, found);
+        iban::Ibans.find(&view.text, found);
+        runs(&view.text, |run: &Run<'_>| {
+            card::find(run, found);
+            ssn::find(run, found);
+            ip::find_v4(run, found);
+            phone::find(run, &self.phones, found);
+        });
+        for span in &mut found[before..] {
+            span.range = view.back(span.range.clone());
+        }
+    }
+}
+
+fn is_html(text: &str) -> bool {
+    let follows = |place: usize| {
+        text.as_bytes()
+            .get(place + 1)
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'/')
+    };
+    memchr::memchr_iter(b'<', text.as_bytes()).any(follows)
+}
+
+/// Which of two spans that overlap says what both are.
+fn weight(kind: Kind) -> u8 {
+    match kind {
+        Kind::Url => 9,
+        Kind::Iban => 8,
+        Kind::Card => 7,
+        Kind::Email => 6,
+        Kind::Ssn => 5,
+        Kind::Ip => 4,
+        Kind::Phone | Kind::PhoneRaw => 3,
+        _ => 2,
+    }
+}
+
+/// Sorts spans and joins those that overlap: the range covers both, the weightier names it.
+fn merge(found: &mut Vec<Span>) {
+    found.sort_by_key(|span| (span.range.start, std::cmp::Reverse(span.range.end)));
+    let mut merged: Vec<Span> = Vec::with_capacity(found.len());
+    for span in found.drain(..) {
+        match merged.last_mut() {
+            Some(last) if span.range.start < last.range.end => {
+                let range = last.range.start..last.range.end.max(span.range.end);
+                let weighs = |span: &Span| (weight(span.kind), span.value.len());
+                if weighs(&span) > weighs(last) {
+                    *last = span;
+                }
+                last.range = range;
+            }
+            _ => merged.push(span),
+        }
+    }
+    *found = merged;
+}
+
+/// The character before a place.
+fn before(text: &str, place: usize) -> Option<char> {
+    text[..place].chars().next_back()
+}
+
+/// The character at a place.
+fn after(text: &str, place: usize) -> Option<char> {
+    text[place..].chars().next()
+}
+
+/// Claims that one of these lower-case words stands within some 40 bytes before a place, on the same line.
+fn is_announced(text: &str, place: usize, words: &[&str]) -> bool {
+    let mut start = place.saturating_sub(40);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let line = text[start..place]
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let starts_word = |at: usize| !line[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+    words
+        .iter()
+        .any(|word| line.match_indices(word).any(|(at, _)| starts_word(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(range: Range<usize>, kind: Kind) -> Span {
+        Span {
+            value: "x".repeat(range.len()),
+            range,
+            kind,
+        }
+    }
+
+    #[test]
+    fn spans_that_overlap_are_one_under_the_weightier_name() {
+        let mut found = vec![
+            span(20..25, Kind::Phone),
+            span(0..10, Kind::Email),
+            span(5..12, Kind::Url),
+            span(12..14, Kind::Ip),
+            span(21..23, Kind::Card),
+        ];
+        merge(&mut found);
+        let kinds: Vec<_> = found.iter().map(|span| (span.range.clone(), span.kind)).collect();
+        assert_eq!(kinds, [(0..12, Kind::Url), (12..14, Kind::Ip), (20..25, Kind::Card)]);
+    }
+
+    #[test]
+    fn words_announce_from_their_beginning_on_the_same_line() {
+        let text = "please call me: 5 or\ntel. 6 hotel 7";
+        let at = |c: char| text.find(c).expect("there");
+        assert!(is_announced(text, at('5'), &["call"]));
+        assert!(!is_announced(text, at('6'), &["call"]));
+        assert!(is_announced(text, at('6'), &["tel"]));
+        let text = "hotel 7";
+        assert!(!is_announced(text, 6, &["tel"]));
+        assert!(!is_announced("ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ 7", 55, &["tel"]));
+    }
+}

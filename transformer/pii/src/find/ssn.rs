@@ -1,0 +1,78 @@
+//! Social security numbers of the United States.
+
+use super::run::Run;
+use super::{Span, is_announced};
+use crate::kind::Kind;
+
+/// Words that announce one which is not written with hyphens.
+const WORDS: [&str; 4] = ["ssn", "social security", "social sec", "soc sec"];
+
+pub(crate) fn find(run: &Run<'_>, found: &mut Vec<Span>) {
+    for start in 0..run.groups.len() {
+        let groups = start..(start + 3).min(run.groups.len());
+        let lengths: Vec<usize> = run.groups[groups.clone()].iter().map(std::ops::Range::len).collect();
+        let (groups, needs_word) = match lengths.as_slice() {
+            [3, 2, 4] => match run.separator(groups.clone()) {
+                Some("-") => (groups, false),
+                Some(" " | ".") => (groups, true),
+                _ => continue,
+            },
+            [9, ..] => (start..start + 1, true),
+            _ => continue,
+        };
+        let range = run.range(groups.clone());
+        if run.stands_alone(groups.clone())
+            && is_issued(&run.digits(groups))
+            && (!needs_word || is_announced(run.view, range.start, &WORDS))
+        {
+            found.push(Span::new(run.view, range, Kind::Ssn));
+        }
+    }
+}
+
+/// The rules of the Social Security Administration since 2011.
+fn is_issued(digits: &str) -> bool {
+    let (area, group, serial) = (&digits[..3], &digits[3..5], &digits[5..]);
+    area != "000" && area != "666" && !area.starts_with('9') && group != "00" && serial != "0000"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::runs;
+    use super::*;
+
+    #[track_caller]
+    fn check(view: &str, expected: &[&str]) {
+        let mut found = Vec::new();
+        runs(view, |run| find(run, &mut found));
+        let values: Vec<_> = found.iter().map(|span| span.value.as_str()).collect();
+        assert_eq!(values, expected, "{view}");
+    }
+
+    #[test]
+    fn numbers() {
+        check("it is 123-45-6789.", &["123-45-6789"]);
+        check("(536-22-8145)", &["536-22-8145"]);
+        check("SSN: 123 45 6789", &["123 45 6789"]);
+        check("my social security number is 123456789", &["123456789"]);
+    }
+
+    #[test]
+    fn what_is_none() {
+        for view in [
+            "000-12-3456",
+            "666-12-3456",
+            "912-12-3456",
+            "123-00-4567",
+            "123-45-0000",
+            "123 45 6789",
+            "123456789",
+            "A123-45-6789",
+            "123-45-6789-1",
+            "12-345-6789",
+            "1-123-45-6789",
+        ] {
+            check(view, &[]);
+        }
+    }
+}
