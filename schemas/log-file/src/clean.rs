@@ -1,5 +1,8 @@
 //! Retention and compaction, in steps that let others write in between.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use zenfloe_log::LogError;
 use zenfloe_record::{Offset, TopicPartition};
@@ -11,6 +14,8 @@ use crate::store::{Store, millis, now_ms};
 
 /// Records per transaction.
 const STEP: i64 = 500;
+/// Between two of them.
+const LONGEST_REST: Duration = Duration::from_millis(100);
 
 /// What a round took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub struct Cleaned {
     pub superseded: u64,
 }
 
-/// One round over all topics. Blocks, in small steps.
-pub(crate) fn round(store: &Store) -> Result<Cleaned, LogError> {
+/// One round over all topics. Blocks, in small steps; ends early when nobody else holds the log any more.
+pub(crate) fn round(store: &Arc<Store>) -> Result<Cleaned, LogError> {
     let mut cleaned = Cleaned::default();
     for (lane, retention_ms) in store.read_here(every_lane)? {
         match retention_ms {
@@ -43,7 +48,7 @@ pub(crate) fn round(store: &Store) -> Result<Cleaned, LogError> {
 }
 
 /// Lets the records of a partition before an offset go.
-pub(crate) fn expire(store: &Store, at: &TopicPartition, before: Offset) -> Result<(), LogError> {
+pub(crate) fn expire(store: &Arc<Store>, at: &TopicPartition, before: Offset) -> Result<(), LogError> {
     let lane = store.read_here(|session| store.lane(session, at))?;
     let expire = |transaction: &Transaction<'_>| {
         let bounds = lanes::bounds(transaction, lane)?;
@@ -68,16 +73,18 @@ struct Step {
 
 /// Repeats a step, each in a transaction of its own, until it was the last one.
 ///
-/// A step that has nothing to do writes nothing, and costs no waiting for the disk.
-fn in_steps(store: &Store, step: impl Fn(&Transaction<'_>) -> Result<Step, Fault>) -> Result<u64, LogError> {
+/// Between two steps it rests for as long as the step took, so that at least half of the time is for others; a step that
+/// has nothing to do writes nothing, and costs no waiting for the disk.
+fn in_steps(store: &Arc<Store>, step: impl Fn(&Transaction<'_>) -> Result<Step, Fault>) -> Result<u64, LogError> {
     let mut gone = 0;
     loop {
+        let begun = Instant::now();
         let done = store.write_here(&step)?;
         gone += done.gone;
-        if done.is_last {
+        if done.is_last || Arc::strong_count(store) == 1 {
             return Ok(gone);
         }
-        std::thread::yield_now();
+        std::thread::sleep(begun.elapsed().clamp(Duration::from_millis(1), LONGEST_REST));
     }
 }
 

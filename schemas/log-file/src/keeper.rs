@@ -1,4 +1,4 @@
-//! The thread that looks after a log while it is open: news from other processes, members kept alive, old records.
+//! The threads that look after a log while it is open: news from other processes and members kept alive; old records.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -20,29 +20,48 @@ struct Keeper {
     session: Connection,
     version: i64,
     kept_alive: Instant,
-    cleaned: Instant,
 }
 
-/// Starts the thread; it ends with the store.
+/// Starts the threads; they end with the store.
 pub(crate) fn start(store: &Arc<Store>) -> Result<(), LogError> {
     let session = layout::open_to_read(&store.config).map_err(|fault| fault.at(&store.config.path))?;
     let mut keeper = Keeper {
         session,
         version: 0,
         kept_alive: Instant::now(),
-        cleaned: Instant::now(),
     };
     let (bell, weak) = (store.bell.clone(), Arc::downgrade(store));
-    let run = move || {
+    spawn("zenfloe-log", move || {
         while let Some(pause) = keeper.turn(&weak) {
             bell.wait(pause);
         }
-    };
-    let thread = std::thread::Builder::new().name("zenfloe-log".into());
-    let started = thread.spawn(run).map_err(|error| LogError::Unavailable {
+    })?;
+    // Retention of much takes long, which those who must be kept alive cannot wait for.
+    let weak = Arc::downgrade(store);
+    spawn("zenfloe-clean", move || while clean(&weak) {})
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), LogError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|error| LogError::Unavailable {
         what: format!("no thread for the log: {error}"),
-    });
-    started.map(drop)
+    })
+}
+
+/// Cleans, and waits until it is time again; `false` when the log is closed.
+fn clean(store: &Weak<Store>) -> bool {
+    let Some(held) = store.upgrade() else { return false };
+    said("retention", clean::round(&held).map(drop));
+    let pause = held.config.clean_every;
+    drop(held);
+    let begun = Instant::now();
+    while begun.elapsed() < pause {
+        std::thread::sleep(pause.saturating_sub(begun.elapsed()).min(IDLE_LOOK));
+        if store.strong_count() == 0 {
+            return false;
+        }
+    }
+    true
 }
 
 impl Keeper {
@@ -51,7 +70,6 @@ impl Keeper {
         let store = store.upgrade()?;
         said("a reader's goodbye", store.bury());
         said("keeping readers alive", self.keep_alive(&store));
-        said("retention", self.clean(&store));
         said("a look for news", self.look(&store));
         Some(if store.news.receiver_count() > 0 {
             LOOK
@@ -84,15 +102,6 @@ impl Keeper {
             true => Ok(()),
             false => store.write_here(|transaction| group::keep_alive(transaction, &living)),
         }
-    }
-
-    fn clean(&mut self, store: &Store) -> Result<(), LogError> {
-        if self.cleaned.elapsed() < store.config.clean_every {
-            return Ok(());
-        }
-        let cleaned = clean::round(store);
-        self.cleaned = Instant::now();
-        cleaned.map(drop)
     }
 }
 

@@ -7,7 +7,8 @@
 //! - a commit that returned `Ok` survives the end of the process, however it comes, and with [`Durability::Power`] the
 //!   end of the machine; with [`Durability::Process`] a power cut may take the last commits, whole ones, and a reader
 //!   that was ahead then finds its position beyond the end;
-//! - one transaction writes at a time, and none is long: retention and compaction go in small steps;
+//! - one transaction writes at a time, and none is long: retention and compaction go in small steps, and what they free
+//!   is used again (the file does not shrink);
 //! - who owns a partition is decided in the transaction that needs it.
 //!
 //! Groups: a reader holds its partitions while its process says so now and then ([`Config::session`]), or until it is

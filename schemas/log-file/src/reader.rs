@@ -274,7 +274,11 @@ impl Reader for FileReader {
             if left.is_zero() && !is_change {
                 return Ok(self.batch(Vec::new()));
             }
-            if !is_expelled && !is_change && timeout(left, news.changed()).await.is_err() {
+            if is_expelled || is_change {
+                continue;
+            }
+            self.store.bell.ring(); // the keeper looks more often while somebody waits
+            if timeout(left, news.changed()).await.is_err() {
                 return Ok(self.batch(Vec::new()));
             }
         }

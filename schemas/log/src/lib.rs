@@ -73,7 +73,7 @@ pub trait Log: Send + Sync + 'static {
 
 /// Appends records; see [`Log::writer`].
 #[async_trait]
-pub trait Writer: Send {
+pub trait Writer: Send + Sync {
     /// Appends `out` and marks `done` as read, together or not at all.
     ///
     /// On `Ok` both are durable and visible. On [`Class::Retry`] nothing is visible and the same call may be made
@@ -92,7 +92,7 @@ pub trait Writer: Send {
 /// Reading is by events: a shared reader first reports [`Read::Assigned`] and delivers nothing from those
 /// partitions until [`Reader::begin`] has said where each starts.
 #[async_trait]
-pub trait Reader: Send {
+pub trait Reader: Send + Sync {
     /// Returns the next event, at the latest after `limit.wait` (then an empty batch).
     ///
     /// Cancel safe: a read that is dropped loses nothing.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use zenfloe_log::Log;
 use zenfloe_log::contract::{self, Storm, Subject};
 use zenfloe_log::memory::MemoryLog;
+use zenfloe_log::{Assign, Cleanup, Limit, Log, Read, Reader, ReaderSpec, TopicSpec};
 use zenfloe_record::{Offset, TopicPartition};
 
 struct Memory(MemoryLog);
@@ -47,4 +47,38 @@ async fn storms_lose_and_repeat_nothing() {
         };
         contract::storm(&Memory(log), storm).await;
     }
+}
+
+#[tokio::test]
+async fn a_deleted_topic_comes_back_as_another_one() {
+    let log = MemoryLog::new();
+    let spec = TopicSpec {
+        name: "t".into(),
+        partitions: 2,
+        cleanup: Cleanup::Compact,
+        max_message_bytes: 100,
+    };
+    log.ensure(std::slice::from_ref(&spec)).await.expect("made");
+    let before = log.topic("t").await.expect("an answer").expect("it exists");
+    let mut reader = log.reader(shared()).await.expect("a reader");
+    assert!(matches!(next(&mut *reader).await, Read::Assigned(all) if all.len() == 2));
+    log.delete("t");
+    assert_eq!(log.topic("t").await.expect("an answer"), None);
+    assert!(matches!(next(&mut *reader).await, Read::Revoked(all) if all.len() == 2));
+    log.ensure(&[spec]).await.expect("made again");
+    assert!(matches!(next(&mut *reader).await, Read::Assigned(all) if all.len() == 2));
+    let after = log.topic("t").await.expect("an answer").expect("it exists");
+    assert_ne!(before.id, after.id);
+}
+
+fn shared() -> ReaderSpec {
+    ReaderSpec {
+        group: "g".into(),
+        member: None,
+        assign: Assign::Shared(vec!["t".into()]),
+    }
+}
+
+async fn next(reader: &mut dyn Reader) -> Read {
+    reader.read(Limit::default()).await.expect("a read")
 }
