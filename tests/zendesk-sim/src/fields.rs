@@ -212,9 +212,9 @@ pub(crate) fn value<'a>(field: &'a Field, seed: u64, cast: &Cast) -> FieldValue<
     match field.kind {
         FieldKind::Text => FieldValue::Text(Prose::new(cast, rng.u64(..)).field()),
         FieldKind::Tagger => FieldValue::Choice(&field.choices[rng.usize(..field.choices.len())].value),
-        FieldKind::Date => FieldValue::Text(Day(18_000 + rng.i64(..3_000)).to_string()),
-        FieldKind::Integer => FieldValue::Integer(rng.i64(..100_000)),
-        FieldKind::Decimal => FieldValue::Decimal(rng.i64(..1_000_000) as f64 / 100.0),
+        FieldKind::Date => FieldValue::Text(Day(18_000 + rng.i64(0..3_000)).to_string()),
+        FieldKind::Integer => FieldValue::Integer(rng.i64(0..100_000)),
+        FieldKind::Decimal => FieldValue::Decimal(rng.i64(0..1_000_000) as f64 / 100.0),
         FieldKind::Multiselect => {
             let wanted = rng.u8(1..32);
             let chosen = field.choices.iter().enumerate();

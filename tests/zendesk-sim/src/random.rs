@@ -46,8 +46,12 @@ impl Account {
             270..300 => Op::DeleteTicket {
                 id: any(&self.tickets, rng),
             },
-            300..312 => Op::ScrubTicket { id: self.from_bin(rng) },
-            312..324 => Op::RestoreTicket { id: self.from_bin(rng) },
+            300..312 => Op::ScrubTicket {
+                id: self.one_of_bin(rng),
+            },
+            312..324 => Op::RestoreTicket {
+                id: self.one_of_bin(rng),
+            },
             324..360 => Op::CreateUser { seed },
             360..440 => Op::UpdateUser {
                 id: any(&self.users, rng),
@@ -105,7 +109,7 @@ impl Account {
         }
     }
 
-    fn from_bin(&self, rng: &mut Rng) -> i64 {
+    fn one_of_bin(&self, rng: &mut Rng) -> i64 {
         match self.bin.len() {
             0 => 0,
             n => *self.bin.iter().nth(rng.usize(..n)).expect("within the bin"),

@@ -152,7 +152,7 @@ impl Account {
             if ordinal % 5 != 0 {
                 organization.updated_at = rng.i64(at..=end);
                 if ordinal % 23 == 7 {
-                    delete_organization(&mut organization, end - rng.i64(..DAY).min(end - at));
+                    delete_organization(&mut organization, end - rng.i64(0..DAY).min(end - at));
                 }
             }
             self.organizations.put(organization);
@@ -162,7 +162,9 @@ impl Account {
     pub(crate) fn make_organization(&mut self, seed: u64, at: i64) -> Organization {
         let ordinal = self.next_organization;
         self.next_organization += 1;
-        let group = (ordinal % 3 == 0).then(|| self.groups.iter().next().expect("an account has a group").id);
+        let group = ordinal
+            .is_multiple_of(3)
+            .then(|| self.groups.iter().next().expect("an account has a group").id);
         Organization {
             id: self.counters.give(Kind::Organization),
             ordinal,
@@ -241,7 +243,7 @@ impl Account {
         // One night everything of a certain form was touched by the system: many rows of one second.
         let touched = start + (end - start) / 2;
         for ordinal in 0..count {
-            let at = start + step * ordinal + rng.i64(..step.max(1));
+            let at = start + step * ordinal + rng.i64(0..step.max(1));
             let mut ticket = self.make_ticket(rng, at);
             let mut changed = at;
             for _ in 0..rng.u8(..5) {
@@ -259,6 +261,7 @@ impl Account {
                 }
                 _ => {}
             }
+            ticket.history.shrink_to_fit();
             self.tickets.put(ticket);
         }
     }

@@ -15,7 +15,8 @@ pub(crate) trait Timed {
 /// Invariant: `by_time` holds exactly `(time, id)` of every row.
 #[derive(Debug, Clone)]
 pub(crate) struct Table<T> {
-    rows: BTreeMap<i64, T>,
+    /// Boxed, because a map's nodes stand half empty.
+    rows: BTreeMap<i64, Box<T>>,
     by_time: BTreeSet<(i64, i64)>,
 }
 
@@ -32,7 +33,7 @@ impl<T: Timed> Table<T> {
     /// Adds or replaces a row.
     pub(crate) fn put(&mut self, row: T) {
         let (id, time) = (row.id(), row.time());
-        if let Some(old) = self.rows.insert(id, row) {
+        if let Some(old) = self.rows.insert(id, Box::new(row)) {
             self.by_time.remove(&(old.time(), id));
         }
         self.by_time.insert((time, id));
@@ -52,11 +53,11 @@ impl<T: Timed> Table<T> {
     pub(crate) fn remove(&mut self, id: i64) -> Option<T> {
         let row = self.rows.remove(&id)?;
         self.by_time.remove(&(row.time(), id));
-        Some(row)
+        Some(*row)
     }
 
     pub(crate) fn get(&self, id: i64) -> Option<&T> {
-        self.rows.get(&id)
+        self.rows.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,13 +83,13 @@ impl<T: Timed> Table<T> {
 
     /// All rows by id.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.rows.values()
+        self.rows.values().map(Box::as_ref)
     }
 
     /// Returns the first row whose id is at or behind `id`, else the first of all.
     pub(crate) fn at_or_behind(&self, id: i64) -> Option<&T> {
         let behind = self.rows.range(id..).next();
-        behind.or_else(|| self.rows.iter().next()).map(|(_, row)| row)
+        behind.or_else(|| self.rows.iter().next()).map(|(_, row)| row.as_ref())
     }
 
     /// The lowest and the highest id.
@@ -100,6 +101,6 @@ impl<T: Timed> Table<T> {
     pub(crate) fn after(&self, after: (i64, i64), until: i64) -> impl Iterator<Item = &T> {
         let end = (until, i64::MIN);
         let range = (after < end).then(|| self.by_time.range((Bound::Excluded(after), Bound::Excluded(end))));
-        range.into_iter().flatten().map(|(_, id)| &self.rows[id])
+        range.into_iter().flatten().map(|(_, id)| self.rows[id].as_ref())
     }
 }

@@ -323,7 +323,7 @@ impl Account {
         if ticket.metrics.first_solved_at.is_none() || ticket.is_scrubbed || !mixed.is_multiple_of(5) {
             return None;
         }
-        let is_good = mixed / 5 % 3 > 0;
+        let is_good = !(mixed / 5).is_multiple_of(3);
         Some(Rating {
             id: ids::id(Kind::Rating, ticket.ordinal),
             score: if is_good { "good" } else { "bad" },

@@ -74,18 +74,23 @@ impl Control {
             ("POST", ("rate", _)) => self.rate(),
             ("GET", ("faults", _)) => Ok(object(&json!(shared.faults().ahead()))),
             ("POST", ("faults", _)) => self.add_faults(),
-            ("DELETE", ("faults", _)) => Ok(done(shared.faults().clear())),
+            ("DELETE", ("faults", _)) => Ok(self.forget(|shared| shared.faults().clear())),
             ("GET", ("directory", _)) => Ok(lines(shared.read().directory().into_iter())),
             ("GET", ("truth", name)) => Ok(lines(Records::new(shared.clone(), named(name)?))),
             ("GET", ("served", name)) => self.served(named(name)?),
             ("GET", ("slas", _)) => Ok(lines(shared.served_slas().into_iter())),
             ("GET", ("requests", _)) => Ok(lines(shared.log().clone().into_iter())),
-            ("DELETE", ("requests", _)) => Ok(done(shared.log().clear())),
+            ("DELETE", ("requests", _)) => Ok(self.forget(|shared| shared.log().clear())),
             ("POST", ("clock", _)) => self.advance(),
             ("POST", ("consume", _)) => self.consume(),
-            ("POST", ("revoke", _)) => Ok(done(shared.gate().revoke())),
+            ("POST", ("revoke", _)) => Ok(self.forget(|shared| shared.gate().revoke())),
             _ => Err((404, format!("there is no {method} of `{path}`"))),
         }
+    }
+
+    fn forget(&self, forget: impl FnOnce(&Shared)) -> Body {
+        forget(&self.shared);
+        done()
     }
 
     fn query(&self) -> Query {
@@ -152,14 +157,14 @@ impl Control {
         let mut traffic = self.shared.traffic();
         traffic.per_second = rate.ok_or_else(|| (400, "`per_second` is no number".to_owned()))?;
         traffic.seed = body["seed"].as_u64().unwrap_or(traffic.seed);
-        Ok(done(()))
+        Ok(done())
     }
 
     fn add_faults(&self) -> Result<Body, Refused> {
         for fault in self.many::<Fault>()? {
             self.shared.faults().add(fault);
         }
-        Ok(done(()))
+        Ok(done())
     }
 
     fn served(&self, collection: Collection) -> Result<Body, Refused> {
@@ -176,7 +181,7 @@ impl Control {
     fn advance(&self) -> Result<Body, Refused> {
         let by = Duration::from_secs(self.number("advance")?);
         if self.shared.clock.advance(by) {
-            Ok(done(()))
+            Ok(done())
         } else {
             Err((409, "the clock runs by itself".into()))
         }
@@ -190,7 +195,7 @@ impl Control {
         self.shared
             .buckets()
             .use_up(bucket, requests, self.shared.clock.now_ms());
-        Ok(done(()))
+        Ok(done())
     }
 }
 
@@ -202,7 +207,7 @@ fn object(value: &Value) -> Body {
     Body::from(value.to_string())
 }
 
-fn done((): ()) -> Body {
+fn done() -> Body {
     object(&json!({"done": true}))
 }
 

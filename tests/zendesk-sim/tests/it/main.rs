@@ -1,0 +1,16 @@
+//! The simulator through real HTTP: what CATALOG's checklist for simulators asks of these collections.
+
+mod account;
+mod auth;
+mod control;
+mod cursor_export;
+mod desk;
+mod faults;
+mod ledger;
+mod lists;
+mod people;
+mod rates;
+mod samples;
+mod sideloads;
+mod state;
+mod time_export;
