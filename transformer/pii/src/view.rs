@@ -166,10 +166,8 @@ fn entity(text: &str) -> Meant {
         rest = inner;
     }
     let before = text.len() - rest.len();
-    let known = rest
-        .find(';')
-        .filter(|end| *end <= 12)
-        .and_then(|end| Some((named(&rest[..end])?, end + 1)));
+    let end = rest.bytes().take(12).position(|byte| byte == b';');
+    let known = end.and_then(|end| Some((named(&rest[..end])?, end + 1)));
     match known {
         Some((c, length)) => Some((look_alike(c).unwrap_or(Some(c)), before + length)),
         None if before > 1 => Some((Some('&'), before)),

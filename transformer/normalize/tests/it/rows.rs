@@ -15,7 +15,10 @@ fn ticket(change: impl FnOnce(&mut Value)) -> Value {
     ticket
 }
 
-fn rows(name: &str, json: &str, given: &Given) -> Vec<(String, CleanKind, Vec<(String, String)>)> {
+/// Table, kind, and the fields that are not null.
+type Shown = (String, CleanKind, Vec<(String, String)>);
+
+fn rows(name: &str, json: &str, given: &Given) -> Vec<Shown> {
     let plan = plan(name);
     let out = run(&plan, json.as_bytes(), given).unwrap_or_else(|fault| panic!("{fault}"));
     let table = |index: usize| &collection(name).tables[index];

@@ -85,14 +85,14 @@ fn speed_of_a_ticket() {
     let json = ticket();
     let plan = plan("tickets");
     let mut out = Output::new();
-    let mut bare = TokensOnly(Privacy::new(tokens(), &["US".into()]).expect("a region"));
+    let mut bare = TokensOnly(Privacy::new(tokens(), &["US"]).expect("a region"));
     let by_plan = micros(|| {
         out.clear();
         plan.run(black_box(json.as_bytes()), &GIVEN, &mut bare, &mut out)
             .expect("rows");
         black_box(&out.bytes);
     });
-    let mut whole = Privacy::new(tokens(), &["US".into()]).expect("a region");
+    let mut whole = Privacy::new(tokens(), &["US"]).expect("a region");
     let redacted = micros(|| {
         out.clear();
         plan.run(black_box(json.as_bytes()), &GIVEN, &mut whole, &mut out)

@@ -7,8 +7,8 @@ use super::{Detector, Span, after, before, is_announced};
 use crate::kind::Kind;
 
 /// What turns four numbers into a version.
-const VERSIONS: [&str; 12] = [
-    "version", "ver", "v", "release", "build", "firmware", "fw", "sdk", "rev", "revision", "section", "patch",
+const VERSIONS: [&str; 11] = [
+    "version", "ver", "release", "build", "firmware", "fw", "sdk", "rev", "revision", "section", "patch",
 ];
 
 /// Finds four numbers up to 255 with dots between them.

@@ -62,10 +62,9 @@ pub(crate) fn joins_before(view: &str, place: usize) -> bool {
         None => false,
         Some(c) if c.is_alphanumeric() => true,
         Some('_' | '#' | '$' | '€' | '£' | '¥') => true,
-        // A code goes on before the separator; a bullet or a dash does not.
-        Some('-' | '.' | '/' | ',' | '\\' | '=' | '+' | '*' | '@') => {
-            before.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
-        }
+        // A number goes on before a comma or point, a code before any of the others; a bullet or dash does not.
+        Some('.' | ',') => before.next().is_some_and(|c| c.is_ascii_digit()),
+        Some('-' | '/' | '\\' | '+' | '*' | '@') => before.next().is_some_and(|c| c.is_alphanumeric() || c == '_'),
         Some(_) => false,
     }
 }
@@ -77,9 +76,8 @@ pub(crate) fn joins_after(view: &str, place: usize) -> bool {
         None => false,
         Some(c) if c.is_alphanumeric() => true,
         Some('_' | '%' | '°' | '€' | '$' | '£') => true,
-        Some('-' | '.' | '/' | ',' | ':' | '@' | '\\' | '=') => {
-            after.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
-        }
+        Some('.' | ',' | ':') => after.next().is_some_and(|c| c.is_ascii_digit()),
+        Some('-' | '/' | '@' | '\\') => after.next().is_some_and(|c| c.is_alphanumeric() || c == '_'),
         Some(_) => false,
     }
 }

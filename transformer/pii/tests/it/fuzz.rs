@@ -1,5 +1,7 @@
 //! No text makes the redactor panic, and none is left with what it was asked to find.
 
+use std::cell::RefCell;
+
 use proptest::prelude::*;
 use zenfloe_catalog::Class;
 use zenfloe_pii::Guard;
@@ -61,30 +63,50 @@ fn bits() -> impl Strategy<Value = String> {
     proptest::collection::vec(bit, 0..24).prop_map(|bits| bits.concat())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
-    #[test]
-    fn no_text_makes_it_panic(text in bits()) {
-        let mut guard = privacy(&["US", "DE"]);
+#[test]
+fn no_text_makes_it_panic() {
+    let guard = RefCell::new(privacy(&["US", "DE"]));
+    proptest!(config(), |(text in bits())| {
+        let mut guard = guard.borrow_mut();
         let mut out = String::new();
         guard.redact(&text, &mut out);
         for class in [Class::Email, Class::Phone, Class::Person, Class::Ip, Class::Handle] {
             guard.token(class, &text, &mut out);
             guard.coarse(class, &text, &mut out);
         }
-    }
+    });
+}
 
-    #[test]
-    fn an_address_is_found_in_any_sentence(before in "[a-z ,.:;!?()\"\n]{0,20}", after in "[ ,;:!?)\"\n][a-z ]{0,20}") {
-        let before = format!("{before} ");
-        for value in ["qanary.zfc01@canary-mail.example", "+1 (202) 555-0123", "+12025550123", "4539000000010000", "DE89370400440532013000", "45.101.102.103"] {
-            let mut out = String::new();
-            privacy(&["US"]).redact(&format!("{before}{value}{after}"), &mut out);
-            prop_assert!(!out.contains(value), "{out}");
-            prop_assert!(out.starts_with(before.as_str()) && out.ends_with(after.as_str()), "{out}");
-        }
-    }
+#[test]
+fn a_value_is_found_in_any_sentence() {
+    const VALUES: &[&str] = &[
+        "qanary.zfc01@canary-mail.example",
+        "+1 (202) 555-0123",
+        "+12025550123",
+        "4111111111111111",
+        "DE89370400440532013000",
+        "45.101.102.103",
+    ];
+    let guard = RefCell::new(privacy(&["US"]));
+    let sentences = (
+        "[a-z ,.:;!?()\"\n]{0,20}",
+        "[ ,;:!?)\"\n][a-z ]{0,20}",
+        proptest::sample::select(VALUES),
+    );
+    proptest!(config(), |((before, after, value) in sentences)| {
+        let mut out = String::new();
+        guard.borrow_mut().redact(&format!("{before} at {value}{after}"), &mut out);
+        prop_assert!(!out.contains(value), "{}", out);
+        prop_assert!(out.starts_with(before.as_str()) && out.ends_with(after.as_str()), "{}", out);
+    });
 }
 
 #[test]
