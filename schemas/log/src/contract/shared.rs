@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_reader_that_leaves_hands_over,
         the_dead_are_taken_over_from,
         a_commit_for_partitions_that_moved_is_refused_whole,
+        a_partition_that_went_and_came_back_is_begun_anew,
         a_member_of_the_same_name_takes_over,
         groups_do_not_disturb_each_other,
     ]
@@ -168,6 +169,37 @@ async fn a_commit_for_partitions_that_moved_is_refused_whole(bench: &Bench<'_>) 
     one.commit(&mut *writer, Vec::new(), &mine)
         .await
         .expect("the writer lives on");
+}
+
+/// Owning a partition again is not the same as having owned it all the time: the other one may have moved its position.
+async fn a_partition_that_went_and_came_back_is_begun_anew(bench: &Bench<'_>) {
+    let (all, to) = (bench.topic("t", 2).await, bench.lane("to").await);
+    bench.put(all.iter().flat_map(|at| numbered(at, 0..5)).collect()).await;
+    let mut writer = bench.writer("w").await;
+    let mut one = bench.shared("g", None, &["t"]).await;
+    let batch = one.take(bench, 10).await;
+    let done = crate::Done {
+        by: one.reader.membership(),
+        positions: batch.positions,
+    };
+    let mut two = bench.shared("g", None, &["t"]).await;
+    share_out(bench, &all, &mut one, &mut two).await;
+    let theirs = two.take(bench, 5).await;
+    let mut other = bench.writer("other").await;
+    two.commit(&mut *other, Vec::new(), &theirs).await.expect("committed");
+    two.reader.close().await.expect("closed");
+    one.until(bench, |owned| *owned == set(&all)).await;
+
+    let late = super::bench::commit(&mut *writer, vec![append(&to, "", "nothing")], Some(done)).await;
+    assert_eq!(late.expect_err("it was read before").class(), Class::Reread);
+    assert_eq!(bench.settled(&to).await, Vec::<String>::new());
+    one.rewind().await;
+    let mine = one.take(bench, 5).await;
+    assert!(
+        mine.records.iter().all(|record| !two.owned.contains(&record.at)),
+        "the other's are done"
+    );
+    one.commit(&mut *writer, Vec::new(), &mine).await.expect("committed");
 }
 
 async fn a_member_of_the_same_name_takes_over(bench: &Bench<'_>) {

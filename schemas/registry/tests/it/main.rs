@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod tls;
 
 /// The schemas that are checked in.
 fn product_schemas() -> Vec<String> {
