@@ -27,7 +27,7 @@ pub struct LetterInfo {
     pub letter: Letter,
     /// The record's own key, where it is known; bytes that are no text in hexadecimal.
     pub key: Option<String>,
-    /// Bytes of its value as it is kept; 0 where the value stands in the raw topic alone.
+    /// Bytes of its value as it is kept; 0 where the value stands at its origin alone.
     pub size: usize,
     /// When it was settled by a retry, milliseconds since 1970.
     pub settled_at: Option<i64>,
@@ -40,7 +40,7 @@ pub enum Content {
     Json(Vec<u8>),
     /// A clean row in Avro, Confluent wire format.
     Row(Bytes),
-    /// Nothing: the value stands in the raw topic alone.
+    /// Nothing: the value stands at its origin alone.
     Elsewhere,
     /// It does not open, and why.
     Sealed(String),
@@ -87,9 +87,11 @@ pub async fn open_letter(
 }
 
 fn opened(opener: &mut Opener, source: &SourceName, info: &LetterInfo, record: &Record) -> Content {
-    let value = record.value.clone().unwrap_or_default();
+    let Some(value) = &record.value else {
+        return Content::Elsewhere;
+    };
     if info.letter.stage == Stage::Load {
-        return Content::Row(value);
+        return Content::Row(value.clone());
     }
     if record.headers.get(header::SEAL).is_none() {
         return Content::Elsewhere;
@@ -97,7 +99,7 @@ fn opened(opener: &mut Opener, source: &SourceName, info: &LetterInfo, record: &
     let purpose = Topic::collection_of(source, &info.letter.origin.topic).unwrap_or_default();
     let key = record.headers.get(header::KEY).unwrap_or(&record.key);
     let mut json = Vec::new();
-    match opener.open(purpose, key, &record.headers, &value, &mut json) {
+    match opener.open(purpose, key, &record.headers, value, &mut json) {
         Ok(()) => Content::Json(json),
         Err(error) => Content::Sealed(error.to_string()),
     }
@@ -111,7 +113,7 @@ pub(crate) async fn listed(
 ) -> Result<Option<Vec<LetterInfo>>, StageError> {
     let mut found: BTreeMap<Bytes, LetterInfo> = BTreeMap::new();
     let ended = each(log, source, stop, |record| {
-        if record.value.is_none() {
+        if is_settled_mark(&record) {
             if let Some(info) = found.get_mut(&record.key) {
                 info.settled_at = Some(record.timestamp);
             }
@@ -169,6 +171,11 @@ pub(crate) async fn whole(log: &dyn Log, source: &SourceName, stop: &Stop) -> Re
         RECORDS,
         BYTES,
     ))))
+}
+
+/// Claims that a record says that the letter of its key is settled: it has neither value nor headers.
+fn is_settled_mark(record: &Record) -> bool {
+    record.value.is_none() && record.headers.get(header::STAGE).is_none()
 }
 
 /// What is known of a letter without opening it.

@@ -19,6 +19,7 @@ mod columns;
 mod config;
 mod dead;
 mod error;
+mod goals;
 mod hand;
 mod letters;
 mod meter;

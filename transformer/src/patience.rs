@@ -51,7 +51,7 @@ impl Patience {
     }
 
     /// Tells what is waited for and waits; `false` when `stop` fires first.
-    pub(crate) async fn pause(&mut self, part: &'static str, why: &dyn Display, stop: &Stop) -> bool {
+    pub(crate) async fn pause(&mut self, part: &'static str, why: &(dyn Display + Sync), stop: &Stop) -> bool {
         tracing::warn!("waiting for the {part}: {why}");
         stop.progress.wait(part);
         counter!("zenfloe_transform_retries_total", "part" => part).increment(1);

@@ -62,7 +62,7 @@ pub struct CollectionProgress {
     pub tokens: u64,
     /// Values of fields that the catalog does not name.
     pub unknown_fields: u64,
-    /// Offsets that lie before this process's partitions; as transactions take offsets too, at least as many as records.
+    /// Offsets that wait in this process's partitions; as transactions take offsets too, at least as many as records.
     pub lag_records: Option<u64>,
     /// The age of the newest record that was transformed, where more are waiting.
     pub lag_seconds: Option<f64>,

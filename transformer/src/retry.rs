@@ -95,7 +95,8 @@ impl Desk {
         };
         let collections = parts.catalog.collections().iter();
         parts.collections = collections.filter(|collection| named(&collection.name)).collect();
-        // What was expired or removed with its topic is said letter by letter.
+        // A topic that does not exist is not waited for, but told letter by letter.
+        parts.caught_up = CancellationToken::new();
         parts.caught_up.cancel();
         let raw = or_stopped!(topics::raw_topics(&parts, stop).await?);
         let written = or_stopped!(topics::ensure(&parts, &raw, stop).await?);
@@ -166,7 +167,10 @@ impl Desk {
     ) -> Result<Option<Result<(), Failed>>, StageError> {
         match letter.stage {
             Stage::Extract => Ok(Some(Err(Failed::OfExtractor))),
-            Stage::Load => Ok(Some(self.row(record, letter).await?.map(|append| out.push(append)))),
+            Stage::Load => {
+                let row = or_stopped!(self.row(record, letter, stop).await?);
+                Ok(Some(row.map(|append| out.push(append)).map_err(Failed::Still)))
+            }
             Stage::Transform => {
                 let raw = match or_stopped!(self.raw(record, letter, stop).await?) {
                     Ok(raw) => raw,
@@ -244,29 +248,48 @@ impl Desk {
         gone()
     }
 
-    /// The clean row that a letter holds, for its topic once more.
-    async fn row(&self, record: &Record, letter: &Letter) -> Result<Result<Append, Failed>, StageError> {
-        let still = |detail: &str| Ok(Err(Failed::Still(detail.to_owned())));
+    /// The clean row that a letter holds or names, for its topic once more.
+    async fn row(
+        &self,
+        record: &Record,
+        letter: &Letter,
+        stop: &Stop,
+    ) -> Result<Option<Result<Append, String>>, StageError> {
         let topic = &letter.origin.topic;
-        if Topic::table_of(&self.source, topic).is_none() || self.log.topic(topic).await?.is_none() {
-            return still("its clean topic does not exist");
+        let is_clean = Topic::table_of(&self.source, topic).is_some();
+        if !is_clean || or_stopped!(patiently!(stop, self.log.topic(topic).await)).is_none() {
+            return Ok(Some(Err(format!("topic `{topic}` does not exist"))));
+        }
+        let at = TopicPartition::new(topic.clone(), letter.origin.partition);
+        if record.value.is_none() {
+            let found = or_stopped!(self.fetched(at, &letter.origin, stop).await?);
+            return Ok(Some(found.and_then(|record| again(&record))));
         }
         let Some(key) = record.headers.get(header::KEY) else {
-            return still("it does not say the key of its row");
+            return Ok(Some(Err("it does not say the key of its row".into())));
         };
-        let headers = inner_headers(&record.headers);
-        let Ok(clean) = CleanHeaders::decode(&headers) else {
-            return still("the headers of its row cannot be read");
-        };
-        let key = CleanKey::versioned(CleanKey::row_key(key), &clean.version);
-        Ok(Ok(Append {
-            at: TopicPartition::new(topic.clone(), letter.origin.partition),
-            timestamp: None,
-            key: key.into(),
+        Ok(Some(again(&Record {
+            at,
+            offset: letter.origin.offset,
+            timestamp: record.timestamp,
+            key: Bytes::copy_from_slice(key),
             value: record.value.clone(),
-            headers: clean.encode(),
-        }))
+            headers: inner_headers(&record.headers),
+        })))
     }
+}
+
+/// A clean record as it is appended once more.
+fn again(record: &Record) -> Result<Append, String> {
+    let clean = CleanHeaders::decode(&record.headers).map_err(|error| error.to_string())?;
+    let key = CleanKey::versioned(CleanKey::row_key(&record.key), &clean.version);
+    Ok(Append {
+        at: record.at.clone(),
+        timestamp: None,
+        key: key.into(),
+        value: record.value.clone(),
+        headers: clean.encode(),
+    })
 }
 
 impl Which {

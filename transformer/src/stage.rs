@@ -5,13 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zenfloe_keyring::Opener;
-use zenfloe_log::{
-    Append, Assign, Batch, Class, Done, Limit, Log, LogError, Read, Reader, ReaderSpec, Record, Start, Writer,
-    partitions_of,
-};
+use zenfloe_log::{Append, Assign, Batch, Class, Done, Limit, Log, Read, Reader, ReaderSpec, Record, Start, Writer};
 use zenfloe_record::{Positions, SourceName, TopicPartition};
 
 use crate::config::bytes;
+use crate::goals::Goals;
 use crate::hand::Hand;
 use crate::meter::Meter;
 use crate::patience::{Patience, Stop, or_stopped, patiently};
@@ -58,8 +56,10 @@ const STOPPED: Drained = Drained {
 };
 /// How long a read waits for the first record; also how late the end of a single pass may be noticed.
 const IDLE_WAIT: Duration = Duration::from_millis(250);
-/// How often the rules are read again and the lag is shown while nothing else calls for it.
-const TEND_EVERY: Duration = Duration::from_secs(5);
+/// How often the rules are read again and the lag is shown, at the most.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+/// How much longer than that took the next time is away: asking a cluster for the ends of many partitions takes a while.
+const TEND_PAUSE: u32 = 30;
 /// How often the log tells what was done.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
@@ -82,10 +82,10 @@ struct Stage {
     positions: Positions,
     /// An event that was read while a batch waited for more.
     ahead: Option<Read>,
-    /// The ends to reach before a single pass is complete.
-    goals: Option<Positions>,
+    /// What is to be reached before a single pass is complete; set when no more records will come.
+    goals: Option<Goals>,
     meter: Meter,
-    tended: Instant,
+    tend_at: Instant,
     told: Instant,
     untold: Tally,
 }
@@ -142,7 +142,7 @@ impl Stage {
             positions: Positions::new(),
             ahead: None,
             goals: None,
-            tended: Instant::now(),
+            tend_at: Instant::now(),
             told: Instant::now(),
             untold: Tally::default(),
         }))))
@@ -407,66 +407,31 @@ impl Stage {
         self.untold.merge(tally);
     }
 
-    /// Claims that a single pass is complete: the ends that stood when no more records were to come are
-    /// committed in every partition, by whomever it is held.
+    /// Claims that a single pass is complete.
     async fn is_done(&mut self, stop: &Stop) -> Result<bool, StageError> {
         if !self.caught_up.is_cancelled() {
             return Ok(false);
         }
         if self.goals.is_none() {
-            self.goals = self.ends(stop).await?;
+            self.goals = Goals::set(&*self.log, &self.source, &self.raw, stop).await?;
         }
         let Some(goals) = &self.goals else { return Ok(false) };
-        let is_reached =
-            |held: &Positions, (at, end): (&TopicPartition, i64)| held.get(at).is_some_and(|next| next >= end);
-        let (ours, others): (Vec<_>, Vec<_>) = goals.iter().partition(|(at, _)| self.owned.contains(*at));
-        if !ours.into_iter().all(|goal| is_reached(&self.positions, goal)) {
-            return Ok(false);
-        }
-        if others.is_empty() {
-            return Ok(true);
-        }
-        let asked: Vec<_> = others.iter().map(|(at, _)| (*at).clone()).collect();
-        let group = group(&self.source);
-        let committed = patiently!(stop, self.log.committed(&group, &asked).await);
-        Ok(committed.is_some_and(|committed| others.into_iter().all(|goal| is_reached(&committed, goal))))
-    }
-
-    /// The ends of all raw partitions that hold anything; `None` when `stop` fires first.
-    ///
-    /// A group that stands beyond an end is an error here as it is at a beginning.
-    async fn ends(&self, stop: &Stop) -> Result<Option<Positions>, StageError> {
-        let mut ends = Positions::new();
-        let group = group(&self.source);
-        for topic in &self.raw {
-            let partitions = partitions_of(&topic.name, topic.partitions);
-            // Asked before the ends, which only rise.
-            let committed = or_stopped!(patiently!(stop, self.log.committed(&group, &partitions).await));
-            for at in partitions {
-                let bounds = or_stopped!(patiently!(stop, self.log.bounds(&at).await));
-                if let Some(wanted) = committed.get(&at).filter(|next| *next > bounds.end) {
-                    let (start, end) = (bounds.start, bounds.end);
-                    return Err(LogError::OutOfRange { at, wanted, start, end }.into());
-                }
-                if bounds.end > bounds.start {
-                    ends.set(at, bounds.end);
-                }
-            }
-        }
-        Ok(Some(ends))
+        goals.are_reached(&*self.log, &self.owned, &self.positions, stop).await
     }
 
     /// Does now and then what no event calls for.
     async fn tend(&mut self, stop: &Stop) -> Result<Option<()>, StageError> {
-        if self.tended.elapsed() < TEND_EVERY {
+        let begun = Instant::now();
+        if begun < self.tend_at {
             return Ok(Some(()));
         }
-        self.tended = Instant::now();
         self.show_lag().await;
         if self.told.elapsed() >= TELL_EVERY {
             self.tell();
         }
-        self.check_rules(stop).await
+        or_stopped!(self.check_rules(stop).await?);
+        self.tend_at = Instant::now() + TEND_EVERY.max(begun.elapsed() * TEND_PAUSE);
+        Ok(Some(()))
     }
 
     /// Shows how far our partitions lie behind; a log that is away says nothing.

@@ -89,9 +89,10 @@ pub(crate) async fn existing_raw_topics(
     named: &[String],
     stop: &Stop,
 ) -> Result<Option<Vec<RawTopic>>, StageError> {
-    if let Some(unknown) = named.iter().find(|name| parts.catalog.collection(name).is_none()) {
+    let is_selected = |name: &&String| parts.collections.iter().any(|collection| collection.name == **name);
+    if let Some(unknown) = named.iter().find(|name| !is_selected(name)) {
         return Err(StageError::Setting {
-            what: format!("collection `{unknown}` does not exist; `zenfloe catalog` lists them"),
+            what: format!("`{unknown}` is none of the source's collections; `zenfloe catalog` lists all that exist"),
         });
     }
     let chosen = |collection: &&&'static Collection| named.is_empty() || named.contains(&collection.name);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use bytes::Bytes;
-use zenfloe_log::{Log, Record, partitions_of};
+use zenfloe_log::{Record, partitions_of};
 use zenfloe_record::{CleanHeaders, CleanKey, CleanKind, Origin, RowVersion, Topic};
 
 use crate::Site;

@@ -1,7 +1,7 @@
 //! What cannot be transformed, letter by letter.
 
 use serde_json::json;
-use zenfloe_log::{Cleanup, Log, TopicSpec};
+use zenfloe_log::{Cleanup, TopicSpec};
 use zenfloe_record::{Headers, RawKind, Reason, Stage, Topic};
 use zenfloe_transformer::{Content, LetterInfo, letters, open_letter};
 

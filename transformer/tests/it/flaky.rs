@@ -176,50 +176,67 @@ impl Reader for FlakyReader {
     }
 }
 
-/// A log whose transformers cannot commit.
-pub(crate) struct Unwritable(pub(crate) Arc<zenfloe_log::memory::MemoryLog>);
+/// A log whose transformers' commits fail, before anything has happened.
+pub(crate) struct Unwritable {
+    pub(crate) inner: Arc<dyn Log>,
+    /// Commits that still fail.
+    pub(crate) left: Arc<AtomicU32>,
+    pub(crate) error: fn() -> LogError,
+}
 
-struct UnwritableWriter;
+struct UnwritableWriter {
+    inner: Box<dyn Writer>,
+    left: Arc<AtomicU32>,
+    error: fn() -> LogError,
+}
 
 #[async_trait]
 impl Log for Unwritable {
     async fn ensure(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-        self.0.ensure(topics).await
+        self.inner.ensure(topics).await
     }
     async fn topic(&self, name: &str) -> Result<Option<TopicInfo>, LogError> {
-        self.0.topic(name).await
+        self.inner.topic(name).await
     }
     async fn topics(&self, prefix: &str) -> Result<Vec<String>, LogError> {
-        self.0.topics(prefix).await
+        self.inner.topics(prefix).await
     }
     async fn bounds(&self, at: &TopicPartition) -> Result<Bounds, LogError> {
-        self.0.bounds(at).await
+        self.inner.bounds(at).await
     }
     async fn offset_at(&self, at: &TopicPartition, timestamp: i64) -> Result<Offset, LogError> {
-        self.0.offset_at(at, timestamp).await
+        self.inner.offset_at(at, timestamp).await
     }
     async fn scan(&self, at: &TopicPartition, from: Offset) -> Result<(Vec<Record>, Offset), LogError> {
-        self.0.scan(at, from).await
+        self.inner.scan(at, from).await
     }
     async fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Positions, LogError> {
-        self.0.committed(group, partitions).await
+        self.inner.committed(group, partitions).await
     }
     async fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
-        match id.starts_with("zenfloe-transform-") {
-            true => Ok(Box::new(UnwritableWriter)),
-            false => self.0.writer(id).await,
+        let inner = self.inner.writer(id).await?;
+        if !id.starts_with("zenfloe-transform-") {
+            return Ok(inner);
         }
+        Ok(Box::new(UnwritableWriter {
+            inner,
+            left: self.left.clone(),
+            error: self.error,
+        }))
     }
     async fn reader(&self, spec: ReaderSpec) -> Result<Box<dyn Reader>, LogError> {
-        self.0.reader(spec).await
+        self.inner.reader(spec).await
     }
 }
 
 #[async_trait]
 impl Writer for UnwritableWriter {
-    async fn commit(&mut self, _: Vec<Append>, _: Option<Done>) -> Result<(), LogError> {
-        Err(LogError::Unavailable {
-            what: "the broker is away".into(),
-        })
+    async fn commit(&mut self, out: Vec<Append>, done: Option<Done>) -> Result<(), LogError> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return self.inner.commit(out, done).await;
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        Err((self.error)())
     }
 }

@@ -1,17 +1,18 @@
 //! The stage at work.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use apache_avro::types::Value;
 use tokio_util::sync::CancellationToken;
 use zenfloe_keyring::{SealKeys, TOKEN_LENGTH};
-use zenfloe_log::{Assign, Cleanup, Done, Log, ReaderSpec, TopicSpec};
+use zenfloe_log::{Assign, Cleanup, Done, Log, LogError, ReaderSpec, TopicSpec};
 use zenfloe_record::{CleanKind, Fence, RawKind, Topic};
 use zenfloe_transformer::{Class, StageError, Status, group, run};
 
-use crate::flaky::FlakyLog;
+use crate::clean::Clean;
+use crate::flaky::{FlakyLog, Unwritable};
 use crate::raw::{email, user};
 use crate::{Site, caught_up};
 
@@ -328,7 +329,7 @@ async fn an_expired_beginning_stops_loudly() {
     site.make_raw().await;
     site.page(1, 10).await;
     let at = zenfloe_log::partitions_of("acme.raw.groups", 1).remove(0);
-    site.log.expire(&at, 1).expect("expired");
+    site.memory.expire(&at, 1).expect("expired");
     let error = site.once().await.expect_err("its beginning is gone");
     assert_eq!(error.class(), Class::Positions);
 }
@@ -339,7 +340,7 @@ async fn a_recreated_topic_stops_loudly_until_it_is_accepted() {
     site.make_raw().await;
     site.page(1, 4).await;
     site.transform().await;
-    site.log.delete("acme.raw.groups");
+    site.memory.delete("acme.raw.groups");
     site.make_raw().await;
     site.page(2, 4).await;
     let error = site.once().await.expect_err("another topic");
@@ -389,12 +390,22 @@ async fn excluded_columns_and_tables_leave_no_trace() {
     assert!(site.fields(&users[0]).contains_key("email"));
 }
 
+fn unwritable(site: &Site, failures: u32, error: fn() -> LogError) -> Arc<dyn Log> {
+    Arc::new(Unwritable {
+        inner: site.log.clone(),
+        left: Arc::new(AtomicU32::new(failures)),
+        error,
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_given_up_when_the_log_stays_away_until_the_stop() {
     let site = Site::new();
     site.make_raw().await;
     site.page(1, 4).await;
-    let away: Arc<dyn Log> = Arc::new(crate::flaky::Unwritable(site.log.clone()));
+    let away = unwritable(&site, u32::MAX, || LogError::Unavailable {
+        what: "the broker is away".into(),
+    });
     let stop = CancellationToken::new();
     let service = run(site.parts_over(away, "t0", caught_up()), stop.clone());
     let script = async {
@@ -407,4 +418,80 @@ async fn a_batch_is_given_up_when_the_log_stays_away_until_the_stop() {
     assert!(!drained.is_complete && drained.abandoned > 0, "{drained:?}");
     site.transform().await;
     site.assert_exactly_once().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_refused_by_a_rebalance_is_read_again() {
+    let mut site = Site::new();
+    site.config.batch_records = 5;
+    site.make_raw().await;
+    site.page(1, 10).await;
+    let shaken = unwritable(&site, 4, || LogError::Rebalanced);
+    let drained = run(site.parts_over(shaken, "t0", caught_up()), CancellationToken::new()).await;
+    assert!(drained.expect("no error").is_complete);
+    site.assert_exactly_once().await;
+}
+
+/// Whoever starts a stage spawns it.
+#[test]
+fn the_stages_futures_can_be_sent() {
+    fn is_send<T: Send>(_: &T) {}
+    let site = Site::new();
+    let stop = CancellationToken::new;
+    is_send(&run(site.parts(), stop()));
+    let what = zenfloe_transformer::Replay {
+        collections: Vec::new(),
+        from: zenfloe_transformer::From::All,
+        is_dry_run: false,
+    };
+    is_send(&zenfloe_transformer::replay(
+        site.parts(),
+        what,
+        Default::default(),
+        stop(),
+    ));
+    is_send(&zenfloe_transformer::retry_dead(
+        site.parts(),
+        zenfloe_transformer::Which::All,
+        stop(),
+    ));
+    is_send(&zenfloe_transformer::letters(&*site.log, &site.source));
+    is_send(&zenfloe_transformer::open_letter(
+        &*site.log,
+        &site.source,
+        site.seal_keys(),
+        0,
+        0,
+    ));
+}
+
+#[tokio::test]
+async fn the_embedded_log_serves_as_well() {
+    let mut site = Site::new();
+    let file = zenfloe_log_file::Config::new(site.keys.path().join("log.sqlite"));
+    site.log = Arc::new(zenfloe_log_file::FileLog::open(file).await.expect("a new file"));
+    site.make_raw().await;
+    let mut random = fastrand::Rng::with_seed(7);
+    for round in 1..=4 {
+        site.page(round, 6).await;
+        let log = FlakyLog::new(site.log.clone(), random.u64(..), random.u32(20..60), 0);
+        site.killed(&log).await;
+    }
+    site.transform().await;
+    site.assert_exactly_once().await;
+    let live = site.clean().await;
+    let what = zenfloe_transformer::Replay {
+        collections: Vec::new(),
+        from: zenfloe_transformer::From::All,
+        is_dry_run: false,
+    };
+    let again = zenfloe_transformer::replay(site.parts(), what, Default::default(), CancellationToken::new()).await;
+    assert!(again.expect("no error").is_complete);
+    let replayed = site.clean().await.into_iter().filter(|row| !row.is_live());
+    let mut essences: [Vec<_>; 2] = [
+        live.iter().map(Clean::essence).collect(),
+        replayed.map(|row| row.essence()).collect(),
+    ];
+    essences.iter_mut().for_each(|list| list.sort());
+    assert_eq!(essences[0], essences[1]);
 }

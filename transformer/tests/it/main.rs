@@ -24,7 +24,9 @@ use zenfloe_transformer::{Config, Drained, Parts, Progress, StageError, run};
 
 /// One source, its log, and how its transformer is set up.
 struct Site {
-    log: Arc<MemoryLog>,
+    log: Arc<dyn Log>,
+    /// The same, where it is in memory.
+    memory: MemoryLog,
     source: SourceName,
     registry: Arc<BookRegistry>,
     keys: tempfile::TempDir,
@@ -43,8 +45,10 @@ impl Site {
         seal.write_new(&keys.path().join("seal")).expect("writable");
         token.write_new(&keys.path().join("token")).expect("writable");
         let collection = |name| Catalog::builtin().collection(name).expect("in the catalog");
+        let memory = MemoryLog::with_markers();
         Self {
-            log: Arc::new(MemoryLog::with_markers()),
+            log: Arc::new(memory.clone()),
+            memory,
             source: SourceName::new("acme").expect("a legal name"),
             registry: Arc::new(BookRegistry::default()),
             keys,

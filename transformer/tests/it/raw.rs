@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use zenfloe_keyring::Sealer;
-use zenfloe_log::{Append, Cleanup, Log, TopicSpec};
+use zenfloe_log::{Append, Cleanup, TopicSpec};
 use zenfloe_record::{Headers, Partition, RawHeaders, RawKind, Topic, TopicPartition, partition_of};
 
 use crate::Site;
@@ -32,8 +32,8 @@ pub(crate) fn user(id: i64) -> Value {
         "id": id, "name": format!("Qanary {id}"), "email": email(id), "phone": "+12025550123", "active": true,
         "updated_at": "2026-01-02T03:04:05Z",
         "identities": [
-            {"id": id * 100, "user_id": id, "type": "email", "value": email(id), "verified": true},
-            {"id": id * 100 + 1, "user_id": id, "type": "email", "value": format!("second.{}", email(id)), "verified": true},
+            {"id": id * 100, "user_id": id, "type": "email", "value": email(id)},
+            {"id": id * 100 + 1, "user_id": id, "type": "email", "value": format!("second.{}", email(id))},
         ],
     })
 }

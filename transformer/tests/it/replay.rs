@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use zenfloe_log::Log;
 use zenfloe_record::CleanKey;
 use zenfloe_transformer::{From, Replay, ReplayProgress, Replayed, StageError, replay, run};
 
