@@ -3,11 +3,11 @@
 //! Invariant: what was polled and did not reach the caller is kept, until it does or its partition is lost or begun anew.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use zenfloe_log::{Assign, Batch, Limit, LogError, Read, ReaderSpec, Record, Start};
@@ -19,7 +19,7 @@ use crate::config::broken;
 use crate::fault::{code_of, fault, is_absent, is_stale_membership, of_code};
 use crate::message::{Names, record};
 use crate::native;
-use crate::reading::{Change, Reading, parked};
+use crate::reading::{Change, Reader, Reading, parked};
 use crate::scan::out_of_range;
 use crate::signals::{Context, Signals};
 
@@ -30,7 +30,8 @@ const STARTING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Fetcher {
     cluster: Arc<Cluster>,
-    consumer: Arc<BaseConsumer<Context<Reading>>>,
+    consumer: Arc<Reader>,
+    reading: Arc<Reading>,
     spec: ReaderSpec,
     names: Names,
     /// Where each partition stands that has begun.
@@ -47,23 +48,13 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     pub(crate) fn open(cluster: Arc<Cluster>, spec: ReaderSpec) -> Result<Self, LogError> {
         check(&cluster, &spec.assign)?;
-        let consumer: BaseConsumer<Context<Reading>> =
-            client::consumer(&cluster.config, &spec.group, spec.member.as_deref())?
-                .create_with_context(Context::new(&cluster.config, Reading::default()))
-                .map_err(|error| unusable(&error))?;
-        match &spec.assign {
-            Assign::Shared(topics) => consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
-            Assign::Exact(partitions) => parked(partitions).and_then(|parked| {
-                consumer.assign(&parked)?;
-                consumer.pause(&parked)?;
-                sign_in(&consumer);
-                Ok(())
-            }),
-        }
-        .map_err(|error| unusable(&error))?;
+        let reading = Arc::new(Reading::new());
+        let consumer = client(&cluster, &spec, &reading)?;
+        reading.succeed(&consumer);
         Ok(Self {
             cluster,
-            consumer: Arc::new(consumer),
+            consumer,
+            reading,
             spec,
             names: Names::default(),
             places: Positions::new(),
@@ -74,8 +65,8 @@ impl Fetcher {
         })
     }
 
-    pub(crate) fn consumer(&self) -> Weak<BaseConsumer<Context<Reading>>> {
-        Arc::downgrade(&self.consumer)
+    pub(crate) fn reading(&self) -> Arc<Reading> {
+        self.reading.clone()
     }
 
     pub(crate) fn exact(&self) -> Option<&[TopicPartition]> {
@@ -96,7 +87,7 @@ impl Fetcher {
         let mut is_first = true;
         loop {
             // Changes come first: what else was polled may be of a partition that is gone.
-            if let Some(change) = self.role().take() {
+            if let Some(change) = self.reading.take() {
                 return Ok(self.changed(change));
             }
             if let Some(batch) = self.held.take() {
@@ -119,10 +110,10 @@ impl Fetcher {
     pub(crate) fn keep(&mut self, read: Read) {
         match read {
             Read::Batch(batch) => self.held = Some(joined(batch, self.held.take())),
-            Read::Assigned(new) => self.role().put_back(Change::Assigned(new)),
+            Read::Assigned(new) => self.reading.put_back(Change::Assigned(new)),
             Read::Revoked(lost) => {
                 self.told -= 1;
-                self.role().put_back(Change::Revoked(lost));
+                self.reading.put_back(Change::Revoked(lost));
             }
         }
     }
@@ -153,6 +144,7 @@ impl Fetcher {
     fn poll(&mut self, limit: Limit, wait: Duration) {
         let consumer = self.consumer.clone();
         let mut records = Vec::new();
+        let mut trouble = None;
         let (mut bytes, mut wait) = (0, wait);
         while records.len() < limit.records.max(1) && (bytes < limit.bytes || records.is_empty()) {
             match consumer.poll(wait) {
@@ -163,14 +155,18 @@ impl Fetcher {
                     }
                 }
                 Some(Err(error)) => {
-                    self.trouble = self.judge(&error).err();
+                    trouble = Some(error);
                     break;
                 }
                 None => break,
             }
             wait = Duration::ZERO;
         }
+        drop(consumer);
         self.look_where_we_are();
+        if let Some(error) = trouble {
+            self.trouble = self.judge(&error).err();
+        }
         if !records.is_empty() {
             self.held = Some(self.batch(records));
         }
@@ -264,11 +260,7 @@ impl Fetcher {
                 false => Err(broken(format!("{at} is none of this reader's partitions"))),
             };
         }
-        let assigned = self
-            .consumer
-            .assignment()
-            .map_err(|error| self.fault("the assignment", &error))?;
-        Ok(assigned.find_partition(&at.topic, at.partition).is_some() && !self.role().is_lost(at))
+        Ok(self.reading.holds(at))
     }
 
     /// The places that starts stand for, each held against what the partition has.
@@ -336,7 +328,7 @@ impl Fetcher {
             return Ok(());
         }
         let is_member = || native::generation(self.consumer.client().native_ptr()) >= 0;
-        if self.exact().is_none() && !(self.told == self.role().revocations() && is_member()) {
+        if self.exact().is_none() && !(self.told == self.reading.revocations() && is_member()) {
             return Err(LogError::Rebalanced);
         }
         let list = placed(positions.iter());
@@ -349,14 +341,11 @@ impl Fetcher {
     }
 
     /// What an error of a poll means; nothing when it mends by itself or shows otherwise.
-    fn judge(&self, error: &KafkaError) -> Result<(), LogError> {
-        let group = &self.spec.group;
+    fn judge(&mut self, error: &KafkaError) -> Result<(), LogError> {
         if let Some((code, said)) = self.consumer.client().fatal_error() {
-            return Err(match (code, &self.spec.member) {
-                (Code::FencedInstanceId, Some(member)) => LogError::Fenced { id: member.clone() },
-                _ => of_code(&format!("reader of group `{group}`"), code, &said, self.signals()),
-            });
+            return self.fatal(code, &said);
         }
+        let group = &self.spec.group;
         match code_of(error) {
             Code::AutoOffsetReset => self.find_outside(),
             code if is_absent(code) => check(&self.cluster, &self.spec.assign),
@@ -371,6 +360,30 @@ impl Fetcher {
                 }
             }
         }
+    }
+
+    /// What ends a client; one that was only away too long is replaced.
+    fn fatal(&mut self, code: Code, said: &str) -> Result<(), LogError> {
+        match &self.spec.member {
+            Some(_) if code == Code::FencedInstanceId && self.reading.is_returning() => self.return_anew(),
+            Some(member) if code == Code::FencedInstanceId => Err(LogError::Fenced { id: member.clone() }),
+            _ => {
+                let what = format!("reader of group `{}`", self.spec.group);
+                Err(of_code(&what, code, said, self.signals()))
+            }
+        }
+    }
+
+    fn return_anew(&mut self) -> Result<(), LogError> {
+        tracing::info!(
+            group = self.spec.group,
+            "this reader was away too long: it joins its group anew"
+        );
+        let successor = client(&self.cluster, &self.spec, &self.reading)?;
+        drop(std::mem::replace(&mut self.consumer, successor)); // it leaves, and acknowledges what it has to
+        self.reading.revoke_all();
+        self.reading.succeed(&self.consumer);
+        Ok(())
     }
 
     /// Finds the partition whose place the brokers refused.
@@ -403,13 +416,27 @@ impl Fetcher {
         fault(what, error, self.signals())
     }
 
-    fn role(&self) -> &Reading {
-        &self.consumer.context().role
-    }
-
     fn signals(&self) -> &Signals {
         &self.consumer.context().signals
     }
+}
+
+/// A client that has joined, or taken over what it was told to read.
+fn client(cluster: &Cluster, spec: &ReaderSpec, reading: &Arc<Reading>) -> Result<Arc<Reader>, LogError> {
+    let consumer: Reader = client::consumer(&cluster.config, &spec.group, spec.member.as_deref())?
+        .create_with_context(Context::new(&cluster.config, reading.clone()))
+        .map_err(|error| unusable(&error))?;
+    let begun = match &spec.assign {
+        Assign::Shared(topics) => consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
+        Assign::Exact(partitions) => parked(partitions).and_then(|parked| {
+            consumer.assign(&parked)?;
+            consumer.pause(&parked)?;
+            sign_in(&consumer);
+            Ok(())
+        }),
+    };
+    begun.map_err(|error| unusable(&error))?;
+    Ok(Arc::new(consumer))
 }
 
 /// Refuses topics and partitions that do not exist.

@@ -1,22 +1,20 @@
 //! A reader's proof that what it read is still its own.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use zenfloe_log::{LogError, Membership};
 use zenfloe_record::{Positions, TopicPartition};
 
 use crate::config::broken;
 use crate::native;
 use crate::reading::Reading;
-use crate::signals::Context;
 
 /// What a [`Membership`] of this log holds.
 pub(crate) struct Proof {
     pub(crate) group: String,
-    /// Gone when the reader is closed: a proof does not keep it alive.
-    pub(crate) consumer: Weak<BaseConsumer<Context<Reading>>>,
+    pub(crate) reading: Arc<Reading>,
     /// How many revocations the caller knew of; `None` for a reader without a group, which loses nothing.
     pub(crate) revocations: Option<u64>,
     /// What the caller knows to be its own.
@@ -38,13 +36,13 @@ impl Proof {
         if positions.iter().any(|(at, _)| !self.owned.contains(at)) {
             return Err(LogError::Rebalanced);
         }
-        let consumer = self.consumer.upgrade().ok_or(LogError::Rebalanced)?;
+        let consumer = self.reading.client().ok_or(LogError::Rebalanced)?;
         let metadata = consumer.group_metadata().ok_or(LogError::Rebalanced)?;
         let Some(known) = self.revocations else {
             return Ok(metadata);
         };
         let is_member = native::generation(consumer.client().native_ptr()) >= 0;
-        match is_member && consumer.context().role.revocations() == known {
+        match is_member && self.reading.revocations() == known {
             true => Ok(metadata),
             false => Err(LogError::Rebalanced),
         }

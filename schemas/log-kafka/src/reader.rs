@@ -1,11 +1,10 @@
 //! The log's reader: a handle on a thread that polls.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use rdkafka::consumer::BaseConsumer;
 use tokio::sync::oneshot;
 use zenfloe_log::{Limit, LogError, Membership, Read, Reader, ReaderSpec, Start};
 use zenfloe_record::{Positions, TopicPartition};
@@ -15,7 +14,6 @@ use crate::config::broken;
 use crate::fetcher::Fetcher;
 use crate::membership::Proof;
 use crate::reading::Reading;
-use crate::signals::Context;
 
 type Reply<T> = oneshot::Sender<Result<T, LogError>>;
 
@@ -33,7 +31,7 @@ type Seen = (Read, u64);
 pub(crate) struct KafkaReader {
     asks: Sender<Ask>,
     group: String,
-    consumer: Weak<BaseConsumer<Context<Reading>>>,
+    reading: Arc<Reading>,
     /// Revocations that were told; `None` for a reader of exact partitions.
     revocations: Option<u64>,
     owned: Arc<BTreeSet<TopicPartition>>,
@@ -45,7 +43,7 @@ impl KafkaReader {
         let group = spec.group.clone();
         let fetcher = Fetcher::open(cluster, spec)?;
         let exact = fetcher.exact().map(<[_]>::to_vec);
-        let consumer = fetcher.consumer();
+        let reading = fetcher.reading();
         let (asks, asked) = channel();
         std::thread::Builder::new()
             .name("kafka-reader".to_owned())
@@ -54,7 +52,7 @@ impl KafkaReader {
         Ok(Self {
             asks,
             group,
-            consumer,
+            reading,
             revocations: exact.is_none().then_some(0),
             owned: Arc::new(exact.unwrap_or_default().into_iter().collect()),
         })
@@ -94,7 +92,7 @@ impl Reader for KafkaReader {
     fn membership(&self) -> Membership {
         Membership(Arc::new(Proof {
             group: self.group.clone(),
-            consumer: self.consumer.clone(),
+            reading: self.reading.clone(),
             revocations: self.revocations,
             owned: self.owned.clone(),
         }))

@@ -1,8 +1,9 @@
 //! A group's changes of assignment, as they reach a client that reads.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -12,12 +13,31 @@ use zenfloe_record::TopicPartition;
 
 use crate::signals::Context;
 
-/// The role of a client that reads.
-#[derive(Default)]
+/// How long a late heartbeat may be under way.
+const RETURNING: Duration = Duration::from_secs(20);
+
+/// A client that reads.
+pub(crate) type Reader = BaseConsumer<Context<Arc<Reading>>>;
+
+/// What happens to the assignment of a reader, whichever client works for it at present.
 pub(crate) struct Reading {
-    changes: Mutex<VecDeque<Change>>,
+    /// Gone when the reader is closed.
+    client: Mutex<Weak<Reader>>,
+    events: Mutex<Events>,
     /// How often partitions were taken away.
     revocations: AtomicU64,
+}
+
+#[derive(Default)]
+struct Events {
+    /// What was not taken yet.
+    changes: VecDeque<Change>,
+    /// What librdkafka has assigned.
+    granted: BTreeSet<TopicPartition>,
+    /// The group dropped this reader, and no word has come of another one in its place.
+    has_lapsed: bool,
+    /// When partitions last came.
+    assigned: Option<Instant>,
 }
 
 /// Partitions that came or went.
@@ -28,30 +48,101 @@ pub(crate) enum Change {
 }
 
 impl Reading {
+    pub(crate) fn new() -> Self {
+        Self {
+            client: Mutex::new(Weak::new()),
+            events: Mutex::default(),
+            revocations: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn client(&self) -> Option<Arc<Reader>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    fn set_client(&self, client: &Arc<Reader>) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(client);
+    }
+
     pub(crate) fn revocations(&self) -> u64 {
         self.revocations.load(Ordering::SeqCst)
     }
 
-    fn changes(&self) -> MutexGuard<'_, VecDeque<Change>> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn events(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The oldest change that was not taken yet.
     pub(crate) fn take(&self) -> Option<Change> {
-        self.changes().pop_front()
+        self.events().changes.pop_front()
     }
 
     /// Puts a change back that was taken and did not reach the caller.
     pub(crate) fn put_back(&self, change: Change) {
-        self.changes().push_front(change);
+        self.events().changes.push_front(change);
     }
 
-    /// Claims that a partition was taken away and the caller does not know it yet.
-    pub(crate) fn is_lost(&self, at: &TopicPartition) -> bool {
-        let changes = self.changes();
-        changes
+    /// Claims that a partition is assigned, and was not taken away meanwhile without the caller's knowledge.
+    pub(crate) fn holds(&self, at: &TopicPartition) -> bool {
+        let events = self.events();
+        let is_lost = |change: &Change| matches!(change, Change::Revoked(lost) if lost.contains(at));
+        events.granted.contains(at) && !events.changes.iter().any(is_lost)
+    }
+
+    /// Claims that this reader has only just returned to its group, or is on its way, after a silence.
+    ///
+    /// Where it has a name, librdkafka may then fence itself: a heartbeat of the time before the silence, sent late,
+    /// shows a member id that the broker has replaced by this reader's own new one.
+    pub(crate) fn is_returning(&self) -> bool {
+        let events = self.events();
+        events.has_lapsed && events.assigned.is_none_or(|when| when.elapsed() < RETURNING)
+    }
+
+    /// Hands over to another client.
+    pub(crate) fn succeed(&self, client: &Arc<Reader>) {
+        self.events().has_lapsed = false;
+        self.set_client(client);
+    }
+
+    /// Takes everything away, when a client ends before it could.
+    pub(crate) fn revoke_all(&self) {
+        let granted: Vec<_> = self.events().granted.iter().cloned().collect();
+        if !granted.is_empty() {
+            self.count_revocation();
+            self.revoke(&granted);
+        }
+    }
+
+    fn lapse(&self) {
+        let mut events = self.events();
+        events.has_lapsed = true;
+        events.assigned = None;
+    }
+
+    fn count_revocation(&self) {
+        self.revocations.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn assign(&self, partitions: Vec<TopicPartition>) {
+        let mut events = self.events();
+        events.assigned = Some(Instant::now());
+        events.granted.extend(partitions.iter().cloned());
+        if !partitions.is_empty() {
+            events.changes.push_back(Change::Assigned(partitions));
+        }
+    }
+
+    fn revoke(&self, partitions: &[TopicPartition]) {
+        let mut events = self.events();
+        let lost: Vec<_> = partitions
             .iter()
-            .any(|change| matches!(change, Change::Revoked(lost) if lost.contains(at)))
+            .filter(|at| events.granted.contains(at))
+            .cloned()
+            .collect();
+        events.granted.retain(|at| !lost.contains(at));
+        if !lost.is_empty() {
+            events.changes.push_back(Change::Revoked(lost));
+        }
     }
 }
 
@@ -64,7 +155,7 @@ pub(crate) fn parked(partitions: &[TopicPartition]) -> KafkaResult<TopicPartitio
     Ok(list)
 }
 
-impl ConsumerContext for Context<Reading> {
+impl ConsumerContext for Context<Arc<Reading>> {
     /// Called by librdkafka within a poll; acknowledging is what lets the group go on.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions: Vec<TopicPartition> = list
@@ -72,6 +163,7 @@ impl ConsumerContext for Context<Reading> {
             .iter()
             .map(|element| TopicPartition::new(element.topic(), element.partition()))
             .collect();
+        let reading = &self.role;
         let is_new = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let outcome = if is_new {
             parked(&partitions).and_then(|parked| {
@@ -79,19 +171,19 @@ impl ConsumerContext for Context<Reading> {
                 consumer.pause(&parked)
             })
         } else {
+            if consumer.assignment_lost() {
+                reading.lapse();
+            }
             // Counted before it is acknowledged: see `Proof::metadata`.
-            self.role.revocations.fetch_add(1, Ordering::SeqCst);
+            reading.count_revocation();
             consumer.incremental_unassign(list)
         };
         if let Err(error) = outcome {
-            tracing::warn!(%error, is_new, "a change of assignment was not taken"); // the client ends, or is fenced
+            tracing::debug!(%error, is_new, "a change of assignment was not taken"); // the client ends, or is fenced
         }
-        if partitions.is_empty() {
-            return;
+        match is_new {
+            true => reading.assign(partitions),
+            false => reading.revoke(&partitions),
         }
-        self.role.changes().push_back(match is_new {
-            true => Change::Assigned(partitions),
-            false => Change::Revoked(partitions),
-        });
     }
 }

@@ -44,9 +44,7 @@ type Infos = HashMap<Arc<str>, TopicInfo>;
 impl Sender {
     /// Opens the producer: ends and fences every earlier one of this id.
     pub(crate) fn open(cluster: Arc<Cluster>, id: String) -> Result<Self, LogError> {
-        let producer = client::producer(&cluster.config, &id)?
-            .create_with_context(Context::new(&cluster.config, Sending::default()))
-            .map_err(|error| unusable(&error))?;
+        let producer = producer(&cluster, &id)?;
         let sender = Self {
             cluster,
             id,
@@ -55,6 +53,21 @@ impl Sender {
         };
         sender.init()?;
         Ok(sender)
+    }
+
+    /// Replaces a producer that librdkafka has given up, where nobody else can have taken its place.
+    ///
+    /// That is so when an answer said that the brokers know no transaction of this producer: they look at its epoch
+    /// first. It happens when they were away for as long as a transaction lasts, and their first word of it was its end.
+    fn replace(&mut self) -> Result<bool, LogError> {
+        let fatal = self.producer.client().fatal_error();
+        if fatal.is_none_or(|(code, _)| code != Code::InvalidTransactionalState) {
+            return Ok(false);
+        }
+        self.producer = producer(&self.cluster, &self.id)?;
+        self.is_open = false;
+        self.init()?;
+        Ok(true)
     }
 
     fn init(&self) -> Result<(), LogError> {
@@ -81,12 +94,12 @@ impl Sender {
         let infos = self.checked(out)?;
         let proof = done.map(|done| Proof::of(&done.by)).transpose()?;
         if self.is_open {
-            self.abort(ABORT_PATIENCE)?;
+            self.discard()?;
         }
         self.begin()?;
         if let Err(error) = self.fill(out, &infos, done, proof.as_deref()) {
-            if let Err(late) = self.abort(ABORT_PATIENCE) {
-                tracing::debug!(writer = self.id, "abort is left to the next commit: {late}");
+            if let Err(late) = self.discard() {
+                tracing::debug!(writer = self.id, "the abort is left to the next commit: {late}");
             }
             return Err(error);
         }
@@ -233,12 +246,23 @@ impl Sender {
                 Kind::Abort if self.abort_at_last() => return Err(refusal),
                 Kind::Abort | Kind::Fatal => {
                     self.is_open = false;
-                    return match self.was_committed(out, done, proof)? {
+                    let was_committed = self.was_committed(out, done, proof)?;
+                    let lives = self.replace()?;
+                    return match was_committed {
                         true => Ok(()),
+                        false if lives => Err(self.signals().unavailable(&self.what(None))),
                         false => Err(refusal),
                     };
                 }
             }
+        }
+    }
+
+    /// Ends a transaction whose commit was not asked for.
+    fn discard(&mut self) -> Result<(), LogError> {
+        match self.abort(ABORT_PATIENCE) {
+            Err(error) if !self.replace()? => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -365,6 +389,12 @@ impl Sender {
     }
 }
 
+fn producer(cluster: &Cluster, id: &str) -> Result<BaseProducer<Context<Sending>>, LogError> {
+    client::producer(&cluster.config, id)?
+        .create_with_context(Context::new(&cluster.config, Sending::default()))
+        .map_err(|error| unusable(&error))
+}
+
 /// Bounds what is under way.
 struct Window<'s> {
     sender: &'s Sender,
@@ -428,7 +458,10 @@ fn kind(error: &KafkaError) -> Kind {
         KafkaError::Transaction(error) if error.txn_requires_abort() => Kind::Abort,
         KafkaError::Transaction(error) if error.is_retriable() => Kind::Again,
         KafkaError::Flush(_) => Kind::Again,
-        _ => Kind::Abort,
+        other => match code_of(other) {
+            Code::PreviousInProgress | Code::Conflict => Kind::Again,
+            _ => Kind::Abort,
+        },
     }
 }
 

@@ -15,7 +15,7 @@ use zenfloe_log_kafka::KafkaLog;
 use zenfloe_record::TopicPartition;
 
 use crate::cluster::Cluster;
-use crate::hop::{Copier, Met, append, counted, note, topic};
+use crate::hop::{Copier, Met, append, counted, note, soon, topic};
 
 const LANES: i32 = 4;
 
@@ -191,4 +191,86 @@ async fn positions_that_hang_are_waited_for() {
     assert!(committed.is_empty(), "the dead writer committed nothing: {committed:?}");
     let (records, _) = log.scan(&to, 0).await.expect("a scan");
     assert!(records.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_was_replaced_ends_and_its_successor_does_not() {
+    let cluster = Cluster::start().await;
+    let log = cluster.log().await;
+    topic(&log, "from", LANES).await;
+    topic(&log, "to", LANES).await;
+    let mut older = Copier::open(&log, Some("pod-0"), "from", "to").await;
+    while older.owned.len() < LANES as usize {
+        older.turn().await;
+    }
+    let mut newer = Copier::open(&log, Some("pod-0"), "from", "to").await;
+    let begun = Instant::now();
+    let ended = loop {
+        newer.turn().await;
+        match older.reader.read(soon()).await {
+            Ok(_) => assert!(begun.elapsed() < Duration::from_secs(30), "it goes on"),
+            Err(error) => break error,
+        }
+    };
+    println!("the older one ended after {:?}: {ended}", begun.elapsed());
+    assert_eq!(ended.class(), Class::Fenced, "{ended}");
+    let until = Instant::now() + Duration::from_secs(8);
+    while Instant::now() < until {
+        newer.turn().await;
+    }
+    assert_eq!(newer.owned.len(), LANES as usize);
+    assert!(newer.met.is_empty(), "{:?}", newer.met);
+}
+
+/// Brokers that are away for longer than a transaction and a session last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_absence_is_waited_for() {
+    let cluster = Cluster::start().await;
+    let mut config = cluster.config();
+    config.transaction_timeout = Duration::from_secs(4);
+    let log = KafkaLog::connect(config).await.expect("connected");
+    let from = topic(&log, "from", 2).await;
+    let to = topic(&log, "to", 2).await;
+    let mut copier = Copier::open(&log, Some("pod-0"), "from", "to").await;
+    let mut writer = log.writer("w").await.expect("a writer");
+    let out = |numbers: std::ops::Range<usize>| -> Vec<Append> {
+        let of_lane = |at: &TopicPartition| {
+            numbers
+                .clone()
+                .map(|number| append(at, number.to_string()))
+                .collect::<Vec<_>>()
+        };
+        from.iter().flat_map(of_lane).collect()
+    };
+    writer.commit(out(0..10), None).await.expect("committed");
+    while copier.turn().await == 0 {}
+
+    cluster.kafka.lock().await.kill().expect("killed");
+    let begun = Instant::now();
+    let (mut writing, mut reading) = (Met::new(), None);
+    while begun.elapsed() < Duration::from_secs(10) {
+        if let Err(error) = writer.commit(out(10..20), None).await {
+            note(&mut writing, &error);
+            assert_eq!(error.class(), Class::Retry, "{error}");
+        }
+        if let Err(error) = copier.reader.read(soon()).await {
+            assert_eq!(error.class(), Class::Retry, "{error}");
+            reading.get_or_insert_with(|| (begun.elapsed(), error.to_string()));
+        }
+    }
+    println!("writing met {writing:?}; reading met {reading:?}");
+    assert!(writing.contains_key("retry") && reading.is_some());
+    cluster.kafka.lock().await.restart().await.expect("the broker again");
+    while let Err(error) = writer.commit(out(10..20), None).await {
+        note(&mut writing, &error);
+        assert_eq!(error.class(), Class::Retry, "{error}");
+    }
+    let mut copied = 0;
+    let begun = Instant::now();
+    while copied < 20 {
+        copied += copier.turn().await;
+        assert!(begun.elapsed() < Duration::from_secs(60), "{copied} copied");
+    }
+    counted(&log, &from, 40).await;
+    counted(&log, &to, 40).await;
 }

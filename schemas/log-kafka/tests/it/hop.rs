@@ -184,3 +184,20 @@ pub(crate) async fn counted(log: &dyn Log, partitions: &[TopicPartition], expect
         sleep(Duration::from_millis(100)).await;
     }
 }
+
+/// The records of a partition once there are so many: what is committed may show a moment later.
+pub(crate) async fn scanned(log: &dyn Log, at: &TopicPartition, count: usize) -> Vec<Record> {
+    let begun = Instant::now();
+    loop {
+        let (records, _) = log.scan(at, 0).await.expect("a scan");
+        if records.len() >= count {
+            return records;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{} of {count}",
+            records.len()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
