@@ -432,6 +432,53 @@ async fn a_batch_that_is_refused_by_a_rebalance_is_read_again() {
     site.assert_exactly_once().await;
 }
 
+/// The names are those of alerts and dashboards.
+#[test]
+fn what_is_done_is_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let site = Site::new();
+            site.make_raw().await;
+            site.page(1, 4).await;
+            let mut odd = user(9);
+            odd["surprise"] = serde_json::json!(1);
+            let page = vec![
+                site.record("users", 5, &odd),
+                site.sealed("groups", "8", RawKind::Record, 5, b"{"),
+            ];
+            site.append(page).await;
+            let flaky = unwritable(&site, 1, || LogError::Unavailable { what: "away".into() });
+            let drained = run(site.parts_over(flaky, "t0", caught_up()), CancellationToken::new()).await;
+            assert!(drained.expect("no error").is_complete);
+        });
+    });
+    let text = recorder.handle().render();
+    for line in [
+        r#"zenfloe_transform_records_total{source="acme",collection="tickets"} 4"#,
+        r#"zenfloe_transform_rows_total{source="acme",table="user_identities"} 15"#,
+        r#"zenfloe_transform_dead_letters_total{source="acme",collection="groups",reason="not_json"} 1"#,
+        r#"zenfloe_transform_unknown_fields_total{source="acme",collection="users",path="surprise"} 1"#,
+        r#"zenfloe_transform_retries_total{part="log"} 1"#,
+        r#"zenfloe_transform_lag_records{source="acme",collection="users"} 0"#,
+        r#"zenfloe_transform_lag_seconds{source="acme",collection="users"} 0"#,
+    ] {
+        assert!(text.lines().any(|held| held == line), "{line} is missing in\n{text}");
+    }
+    for name in [
+        "zenfloe_transform_bytes_total",
+        "zenfloe_transform_commits_total",
+        "zenfloe_transform_tokens_total",
+    ] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
+    assert!(!text.to_lowercase().contains("canary"));
+}
+
 /// Whoever starts a stage spawns it.
 #[test]
 fn the_stages_futures_can_be_sent() {
