@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub collections: BTreeMap<String, CollectionProgress>,
     /// Requests that could be sent at once, by rate bucket.
     pub budget: BTreeMap<String, u32>,
+    #[serde(skip)]
+    turns: u64,
 }
 
 /// The state of one collection. Counts begin with the process.
@@ -152,6 +154,15 @@ impl Progress {
     /// The state now.
     pub fn snapshot(&self) -> Snapshot {
         self.lock().clone()
+    }
+
+    /// How often the stage has come round; it rises every few seconds as long as the stage lives, also while it waits.
+    pub fn turns(&self) -> u64 {
+        self.lock().turns
+    }
+
+    pub(crate) fn turn(&self) {
+        self.lock().turns += 1;
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {

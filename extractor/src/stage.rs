@@ -161,6 +161,7 @@ impl Stage {
 
     async fn work(mut self, stop: &CancellationToken) -> Result<Drained, StageError> {
         loop {
+            self.progress.turn();
             let wake = self.start_fetches();
             self.show_gauges();
             if self.fetches.is_empty() && self.schedule.is_done() {

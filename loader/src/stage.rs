@@ -51,6 +51,9 @@ enum End {
     Stage(Drained),
 }
 
+/// What one read may bring.
+const MOST_RECORDS: usize = 2_000;
+const MOST_BYTES: usize = 1 << 20;
 /// The longest time that a read waits.
 const LONGEST_READ: Duration = Duration::from_millis(500);
 /// The same while the end is near.
@@ -232,9 +235,11 @@ impl Stage {
     fn limit(&self, until: Instant, is_ending: bool) -> Limit {
         let longest = if is_ending { SHORTEST_READ } else { LONGEST_READ };
         Limit {
-            records: 2_000,
-            // A batch is in memory twice for a moment: as read, and as rows.
-            bytes: 1 << 20,
+            records: self.config.flush_rows.clamp(1, MOST_RECORDS),
+            // What is read comes on top of what is in hand.
+            bytes: usize::try_from(self.config.flush_size.as_u64())
+                .unwrap_or(MOST_BYTES)
+                .clamp(1, MOST_BYTES),
             wait: until.saturating_duration_since(Instant::now()).min(longest),
         }
     }

@@ -8,10 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// `zenfloe keys new` makes the keys, `zenfloe check` says what is missing, `zenfloe run` runs.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 credentials refused, \
@@ -21,7 +21,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Shows a simulated Zendesk account flowing into a database that can be queried
     Demo(Demo),
     /// Runs the stages of a configuration until stopped
@@ -44,29 +44,29 @@ pub enum Command {
 
 /// Where the configuration is.
 #[derive(Debug, Args)]
-pub struct WithConfig {
+pub(crate) struct WithConfig {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "zenfloe.toml")]
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
 }
 
 /// `zenfloe demo`.
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Where everything is kept; a second run goes on there and loads only what changed
     #[arg(long, value_name = "DIR", default_value = "zenfloe-demo")]
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Tickets of the simulated account
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
-    pub tickets: u32,
+    pub(crate) tickets: u32,
     /// Makes another account; the same seed makes the same one
     #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StageName {
+pub(crate) enum StageName {
     /// Zendesk to raw topics
     Extract,
     /// Raw topics to clean topics
@@ -77,87 +77,102 @@ pub enum StageName {
 
 /// `zenfloe run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     #[command(flatten)]
-    pub config: WithConfig,
+    pub(crate) config: WithConfig,
     /// Only this stage (may be given again); all three by default
     #[arg(long = "stage", value_name = "STAGE")]
-    pub stages: Vec<StageName>,
+    pub(crate) stages: Vec<StageName>,
     /// Ends once everything that is there has been moved
     #[arg(long)]
-    pub once: bool,
+    pub(crate) once: bool,
 }
 
 /// `zenfloe init`.
 #[derive(Debug, Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// Where to write it; an existing file is never replaced
     #[arg(long, value_name = "FILE", default_value = "zenfloe.toml")]
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
 }
 
 /// `zenfloe replay`.
 #[derive(Debug, Args)]
-pub struct Replay {
+pub(crate) struct Replay {
     #[command(flatten)]
-    pub config: WithConfig,
+    pub(crate) config: WithConfig,
     /// The source; may be left out when the configuration has one
     #[arg(long, value_name = "S")]
-    pub source: Option<String>,
+    pub(crate) source: Option<String>,
     /// Only this collection (may be given again); all by default
     #[arg(long = "collection", value_name = "C")]
-    pub collections: Vec<String>,
+    pub(crate) collections: Vec<String>,
     #[command(flatten)]
-    pub from: ReplayFrom,
+    pub(crate) from: ReplayFrom,
     /// Says what would be replayed, and ends
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Where a replay begins.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct ReplayFrom {
+pub(crate) struct ReplayFrom {
     /// From the first record that is still kept
     #[arg(long)]
-    pub all: bool,
+    pub(crate) all: bool,
     /// From this offset of every partition
     #[arg(long, value_name = "N")]
-    pub from_offset: Option<i64>,
+    pub(crate) from_offset: Option<i64>,
     /// From the first record extracted at this time, as in 2026-01-31T12:00:00Z
     #[arg(long, value_name = "T")]
-    pub from_time: Option<String>,
+    pub(crate) from_time: Option<String>,
 }
 
 /// `zenfloe dead`.
 #[derive(Debug, Subcommand)]
-pub enum Dead {
+pub(crate) enum Dead {
     /// Counts letters by stage, reason and topic, and lists them
     List(DeadWhich),
-    /// Shows one letter: its reason and origin, never a personal value
+    /// Shows one letter: its reason, origin and size, and with --clear what it holds
     Show {
         #[command(flatten)]
         which: DeadWhich,
         /// The offset in the dead topic
         offset: i64,
+        /// The partition of the dead topic
+        #[arg(long, default_value_t = 0)]
+        partition: i32,
+        /// Prints the record as Zendesk sent it, personal data included
+        #[arg(long)]
+        clear: bool,
     },
-    /// Transforms letters of the transformer again under the current configuration
-    Retry(DeadWhich),
+    /// Transforms letters again under the current configuration, and offers those of the loader again
+    Retry {
+        #[command(flatten)]
+        which: DeadWhich,
+        /// Only the letter at this offset (may be given again); all by default
+        #[arg(long, value_name = "N")]
+        offset: Vec<i64>,
+        /// The partition of the dead topic
+        #[arg(long, default_value_t = 0)]
+        partition: i32,
+    },
 }
 
 /// Whose letters.
 #[derive(Debug, Args)]
-pub struct DeadWhich {
+pub(crate) struct DeadWhich {
     #[command(flatten)]
-    pub config: WithConfig,
+    pub(crate) config: WithConfig,
     /// The source; may be left out when the configuration has one
     #[arg(long, value_name = "S")]
-    pub source: Option<String>,
+    pub(crate) source: Option<String>,
 }
 
 /// `zenfloe keys`.
 #[derive(Debug, Subcommand)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// Makes a seal key file and a token key file; existing files are never replaced
     New {
         /// Where to write the seal key file (extractor and transformer need it)
@@ -171,13 +186,13 @@ pub enum Keys {
 
 /// `zenfloe catalog`.
 #[derive(Debug, Args)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     /// Only this table
     #[arg(long, value_name = "T")]
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use zenfloe_process::{ExitCode, Failure};
 use crate::args;
 
 /// Runs the command.
-pub fn catalog(command: &args::Catalog) -> Result<(), Failure> {
+pub(crate) fn catalog(command: &args::Catalog) -> Result<(), Failure> {
     let catalog = Catalog::builtin();
     let tables: Vec<(&Collection, &Table)> = catalog
         .collections()
@@ -16,13 +16,18 @@ pub fn catalog(command: &args::Catalog) -> Result<(), Failure> {
         .filter(|(_, table)| command.table.as_ref().is_none_or(|wanted| &table.name == wanted))
         .collect();
     if tables.is_empty() {
-        let what = format!("the catalog has no table `{}`", command.table.as_deref().unwrap_or_default());
+        let what = format!(
+            "the catalog has no table `{}`",
+            command.table.as_deref().unwrap_or_default()
+        );
         return Err(Failure::new(ExitCode::Usage, what).remedy("`zenfloe catalog` lists all tables"));
     }
     if command.json {
         print_json(&tables);
     } else {
-        tables.iter().for_each(|(collection, table)| print_table(collection, table));
+        tables
+            .iter()
+            .for_each(|(collection, table)| print_table(collection, table));
     }
     Ok(())
 }

@@ -8,11 +8,14 @@ use zenfloe_process::{ExitCode, Failure};
 use crate::args::Keys;
 
 /// Runs the command.
-pub fn keys(command: &Keys) -> Result<(), Failure> {
+pub(crate) fn keys(command: &Keys) -> Result<(), Failure> {
     match command {
         Keys::New { seal, token } => {
             new(seal, token)?;
-            println!("{}: seals raw records; extractor and transformer need it", seal.display());
+            println!(
+                "{}: seals raw records; extractor and transformer need it",
+                seal.display()
+            );
             println!("{}: makes tokens; the transformer alone needs it", token.display());
             println!("Keep copies where the warehouse's users cannot read them: without the seal key raw records");
             println!("cannot be opened, with another token key equal people get other tokens.");
@@ -22,7 +25,7 @@ pub fn keys(command: &Keys) -> Result<(), Failure> {
 }
 
 /// Makes both files, or says which of them is in the way.
-pub fn new(seal: &Path, token: &Path) -> Result<(), Failure> {
+pub(crate) fn new(seal: &Path, token: &Path) -> Result<(), Failure> {
     for path in [seal, token] {
         if path.exists() {
             let what = format!("`{}` exists already and is never replaced", path.display());

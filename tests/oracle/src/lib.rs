@@ -8,4 +8,5 @@ pub mod compare;
 pub mod oracle;
 pub mod redacted;
 pub mod scan;
+pub mod sqlite;
 pub mod token;

@@ -1,0 +1,98 @@
+//! The simulated account of the demo.
+
+use std::time::Duration;
+
+use zendesk_sim::{AccountSpec, Clock, Collection, Credentials, SimConfig, Simulator};
+use zenfloe_process::{ExitCode, Failure};
+
+use super::Files;
+use crate::args::Demo;
+
+/// A simulator that keeps its account in the demo's folder.
+pub(crate) struct DemoAccount {
+    simulator: Simulator,
+    credentials: Credentials,
+    changes: usize,
+}
+
+impl DemoAccount {
+    /// Makes the account, or goes on with it and changes one ticket in fifty and whatever else changes with them.
+    pub(crate) fn open(command: &Demo, files: &Files<'_>, is_first: bool) -> Result<Self, Failure> {
+        let credentials = Credentials::default();
+        let state = files.at("account.jsonl");
+        if is_first {
+            // The account of a run that was given up before anything was loaded.
+            let _ = std::fs::remove_file(&state);
+        }
+        let config = SimConfig {
+            spec: AccountSpec {
+                clock: Clock::manual(now()),
+                ..AccountSpec::sized(command.tickets, command.seed)
+            },
+            credentials: credentials.clone(),
+            state: Some(state),
+            keeps_ledger: true,
+            ..SimConfig::default()
+        };
+        let simulator = Simulator::start(config).map_err(|error| {
+            Failure::from_error(ExitCode::Failed, &error)
+                .remedy("a folder of an older release? name another one with --dir, or delete it")
+        })?;
+        let behind = now() - simulator.with_account(zendesk_sim::Account::now);
+        if let Ok(behind) = u64::try_from(behind) {
+            simulator.advance(Duration::from_secs(behind));
+        }
+        let tickets = simulator.with_account(|account| account.len(Collection::Tickets));
+        let changes = if is_first { 0 } else { (tickets / 50).max(10) };
+        simulator.apply_random(changes, u64::try_from(now()).unwrap_or(0));
+        Ok(Self {
+            simulator,
+            credentials,
+            changes,
+        })
+    }
+
+    /// What it holds, in one sentence.
+    pub(crate) fn greeting(&self) -> String {
+        let count = |collection| self.simulator.with_account(|account| account.len(collection));
+        let (tickets, users) = (count(Collection::Tickets), count(Collection::Users));
+        match self.changes {
+            0 => format!(
+                "a simulated Zendesk account of {tickets} tickets and {users} users at {}",
+                self.url()
+            ),
+            changes => format!("the same account, {changes} changes later: {tickets} tickets and {users} users"),
+        }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        self.simulator.url()
+    }
+
+    /// The admin's e-mail address and API token.
+    pub(crate) fn credentials(&self) -> (String, String) {
+        let token = &self.credentials.api_tokens[0];
+        (token.email.clone(), token.token.clone())
+    }
+
+    /// Exports keep the newest minute back: it passes at once here.
+    pub(crate) fn let_the_last_minute_pass(&self) {
+        self.simulator.advance(Duration::from_secs(120));
+    }
+
+    /// The latest states of a collection's records.
+    pub(crate) fn truths(&self, name: &str) -> Vec<zendesk_sim::Truth> {
+        let collection = Collection::ALL.into_iter().find(|collection| collection.name() == name);
+        collection
+            .map(|collection| self.simulator.records(collection).collect())
+            .unwrap_or_default()
+    }
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

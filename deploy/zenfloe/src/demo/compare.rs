@@ -1,0 +1,68 @@
+//! The demo's tables against its account.
+
+use std::path::Path;
+
+use zenfloe_oracle::compare::{Truth, compare as compare_collection};
+use zenfloe_oracle::oracle::Oracle;
+use zenfloe_oracle::token::TokenRoot;
+use zenfloe_process::{ExitCode, Failure};
+
+use super::SOURCE;
+use super::account::DemoAccount;
+use crate::config::Config;
+use crate::parts;
+use zenfloe_oracle::sqlite::Warehouse;
+
+/// What the comparison found.
+pub(crate) struct Report(zenfloe_oracle::compare::Report);
+
+impl std::ops::Deref for Report {
+    type Target = zenfloe_oracle::compare::Report;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Report {
+    /// An error unless every row equals the account's.
+    pub(crate) fn verdict(&self) -> Result<(), Failure> {
+        if self.different == 0 {
+            return Ok(());
+        }
+        let what = format!(
+            "{} differences, the first of them:\n  {}",
+            self.different,
+            self.differences.join("\n  ")
+        );
+        Err(Failure::new(ExitCode::Differs, what)
+            .remedy("this is a fault of ours: please report it with the output above"))
+    }
+}
+
+/// Compares every row of every table.
+pub(crate) fn compare(
+    config: &Config,
+    account: &DemoAccount,
+    database: &Path,
+    token_key: &Path,
+) -> Result<Report, Failure> {
+    let failed =
+        |error: anyhow::Error| Failure::new(ExitCode::Failed, format!("the tables cannot be compared: {error:#}"));
+    let key = std::fs::read_to_string(token_key).map_err(|error| failed(error.into()))?;
+    let oracle = Oracle {
+        source: SOURCE.into(),
+        root: TokenRoot::parse(&key),
+    };
+    let mut warehouse = Warehouse::open(database).map_err(failed)?;
+    let mut report = zenfloe_oracle::compare::Report::default();
+    let (_, source) = config.source(Some(SOURCE))?;
+    for collection in parts::collections(source)? {
+        let truths = account.truths(&collection.name).into_iter().map(|truth| Truth {
+            record: serde_json::from_str(&truth.json).expect("the simulator writes JSON"),
+            is_removed: truth.is_removed,
+        });
+        compare_collection(&oracle, collection, truths, &mut warehouse, &mut report).map_err(failed)?;
+    }
+    Ok(Report(report))
+}
