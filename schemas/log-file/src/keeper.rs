@@ -10,8 +10,8 @@ use crate::fault::Fault;
 use crate::store::Store;
 use crate::{clean, group, layout};
 
-/// How soon a commit of another process is noticed. A look costs some microseconds.
-const LOOK: Duration = Duration::from_millis(20);
+/// How soon a commit of another process is noticed; this process's own wake its readers at once.
+const LOOK: Duration = Duration::from_millis(50);
 /// The same while nobody waits.
 const IDLE_LOOK: Duration = Duration::from_millis(250);
 

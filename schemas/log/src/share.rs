@@ -156,9 +156,10 @@ mod tests {
             let mut owners = BTreeMap::new();
             for step in 0..12 {
                 let left = (rng.bool() && present.len() > 1).then(|| *rng.choice(present.keys()).expect("some"));
-                match left {
-                    Some(member) => drop(present.remove(&member)),
-                    None => drop(present.append(&mut members(&[(step, topics)]))),
+                if let Some(member) = left {
+                    present.remove(&member);
+                } else {
+                    present.append(&mut members(&[(step, topics)]));
                 }
                 let after = share(&present, &all, &owners);
                 assert_eq!(after.len(), all.len(), "seed {seed}: every partition has an owner");

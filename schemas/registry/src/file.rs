@@ -41,10 +41,10 @@ impl FileRegistry {
             let in_file = |error| at_file(&path, of_sqlite(error));
             let session = Connection::open(&path).map_err(in_file)?;
             session.busy_timeout(BUSY).map_err(in_file)?;
-            // An id that is given out must not be forgotten when the power fails: values carry it.
-            session
-                .execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-                .map_err(in_file)?;
+            // An id that is given out must not be forgotten when the power fails: values carry it. The page size counts
+            // where the file is new, and is the embedded log's.
+            let settings = "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
+            session.execute_batch(settings).map_err(in_file)?;
             Self::over(session).map_err(|error| at_file(&path, error))
         })
         .await

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use zenfloe_log::{Append, Assign, Limit, Log, Read, Reader, ReaderSpec, Start};
+use zenfloe_log::{Append, Assign, Class, Limit, Log, Read, Reader, ReaderSpec, Start};
 use zenfloe_log_file::{Config, FileLog};
 use zenfloe_record::TopicPartition;
 use zenfloe_registry::{FileRegistry, Registry};
@@ -183,6 +183,31 @@ async fn several_may_make_the_file_at_once() {
         }
         all.join_all().await;
     }
+}
+
+/// Another program may hold the file's lock for longer than one waits.
+#[tokio::test]
+async fn a_busy_file_is_no_loss() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.sqlite");
+    let config = Config {
+        busy: Duration::from_millis(100),
+        ..Config::new(&path)
+    };
+    let log = FileLog::open(config).await.expect("it opens");
+    let at = lane(&log).await;
+    let mut writer = log.writer("w").await.expect("a writer");
+    let other = Connection::open(&path).expect("SQLite");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let error = writer.commit(vec![append(&at, 1)], None).await.expect_err("it is busy");
+    assert_eq!(error.class(), Class::Retry, "{error}");
+    assert_eq!(log.scan(&at, 0).await.expect("readers need no lock").0, []);
+    other.execute_batch("ROLLBACK").expect("given back");
+    writer
+        .commit(vec![append(&at, 1)], None)
+        .await
+        .expect("the same call again");
+    assert_eq!(values(&log.scan(&at, 0).await.expect("a scan").0), ["1"]);
 }
 
 #[tokio::test]
