@@ -65,6 +65,11 @@ impl Account {
         self.anchor
     }
 
+    /// What decides every value.
+    pub fn seed(&self) -> u64 {
+        self.spec.seed
+    }
+
     /// The newest seconds that ticket exports keep back.
     pub fn hidden_window_seconds(&self) -> u32 {
         self.spec.hidden_window_seconds

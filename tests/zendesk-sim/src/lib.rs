@@ -14,6 +14,24 @@
 //!   but for SLA clocks and for the removal of a custom field, which are silent in Zendesk as well;
 //! - what a fault spoilt does not count as served.
 //!
+//! Whoever runs it as a process (the binary `zendesk-sim`) has the same over HTTP, without credentials:
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /_sim/` | tells the address, the time and the number of rows |
+//! | `POST /_sim/ops` | makes the changes of a JSON array of [`Op`], or one; tells the ids |
+//! | `POST /_sim/changes?n=100&seed=7` | makes random changes; tells them |
+//! | `POST /_sim/rate` | `{"per_second":5}`: changes at random from now on; 0 stops them |
+//! | `GET`, `POST`, `DELETE /_sim/faults` | the [`Fault`]s to come; one more, or an array; none |
+//! | `GET /_sim/directory` | every personal value, one [`Canary`] a line |
+//! | `GET /_sim/truth/<collection>` | one [`Truth`] a line |
+//! | `GET /_sim/served/<collection>` | one [`ServedVersion`] or [`ServedState`] a line |
+//! | `GET /_sim/slas` | one [`ServedSlas`] a line |
+//! | `GET`, `DELETE /_sim/requests` | one [`LoggedRequest`] a line; forgets them |
+//! | `POST /_sim/clock?advance=90` | moves a manual clock by seconds |
+//! | `POST /_sim/consume?bucket=account&requests=50` | requests of the account's other integrations |
+//! | `POST /_sim/revoke` | makes all access tokens invalid |
+//!
 //! What it does not know: any client. It shares no type with the crates that are tested against it.
 
 mod account;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use zendesk_sim::{AccountSpec, Clock, Credentials, Limits, Plan, SimConfig, Simulator};
 
-/// A simulated Zendesk account. Its own endpoints are listed at `/_sim/` in the documentation of the library.
+/// A simulated Zendesk account. Its own endpoints begin with `/_sim/`; the library's page lists them.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::account::Account;
 use crate::directory::Canary;
@@ -92,8 +93,14 @@ pub struct Simulator {
     shared: Arc<Shared>,
     url: String,
     runtime: Option<Runtime>,
+    /// Ends the serving when it is dropped.
+    stop: Option<oneshot::Sender<()>>,
+    /// Tells when the port is free again.
+    stopped: mpsc::Receiver<()>,
 }
 
+/// Closing the port takes no longer.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
 /// Changes are made in steps of this.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -112,12 +119,24 @@ impl Simulator {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
-        runtime.spawn(serve(listener, shared.clone()));
+        let (stop, stopping) = oneshot::channel();
+        let (ended, stopped) = mpsc::channel();
+        let serving = serve(listener, shared.clone());
+        runtime.spawn(async move {
+            tokio::select! {
+                _ = serving => {}
+                _ = stopping => {}
+            }
+            // Whoever waited no longer is not interested.
+            let _ = ended.send(());
+        });
         runtime.spawn(keep_changing(shared.clone()));
         Ok(Self {
             shared,
             url: format!("http://{address}"),
             runtime: Some(runtime),
+            stop: Some(stop),
+            stopped,
         })
     }
 
@@ -126,7 +145,7 @@ impl Simulator {
         &self.url
     }
 
-    /// Ends it: connections close, the account is gone unless it is kept in a file.
+    /// Ends it: connections close, the port is free, the account is gone unless it is kept in a file.
     pub fn stop(self) {}
 
     /// Looks at the account.
@@ -227,8 +246,10 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.stopped.recv_timeout(LONGEST_STOP);
         if let Some(runtime) = self.runtime.take() {
-            // Waiting is not allowed where this may be dropped, in asynchronous tests.
+            // Waiting for the rest is not allowed where this may be dropped, in asynchronous tests.
             runtime.shutdown_background();
         }
     }
@@ -254,7 +275,7 @@ fn shared(config: SimConfig) -> Result<Shared, SavedError> {
         _ => Account::seeded(config.spec),
     };
     let journal = config.state.map(|path| Journal::begin(&account, &path)).transpose()?;
-    let seed = mix(account.script().len() as u64);
+    let seed = mix(account.seed());
     Ok(Shared::new(Parts {
         account,
         journal,
@@ -278,26 +299,30 @@ fn shared(config: SimConfig) -> Result<Shared, SavedError> {
 async fn keep_changing(shared: Arc<Shared>) {
     let mut due = 0.0;
     let mut last = Instant::now();
-    for round in 0_u64.. {
+    loop {
         tokio::time::sleep(STEP).await;
         let elapsed = last.elapsed().as_secs_f64();
         last = Instant::now();
         let shared = shared.clone();
-        let changed = tokio::task::spawn_blocking(move || shared.change_at_rate(due, elapsed, round)).await;
+        let changed = tokio::task::spawn_blocking(move || shared.change_at_rate(due, elapsed)).await;
         due = changed.unwrap_or_default();
     }
 }
 
 impl Shared {
     /// Makes the changes that are due by now; returns what is left over, below 1.
-    fn change_at_rate(&self, due: f64, elapsed: f64, round: u64) -> f64 {
+    fn change_at_rate(&self, due: f64, elapsed: f64) -> f64 {
         // Held to the end: whoever stops the changes waits for the last one.
         let traffic = self.traffic();
         let due = due + traffic.per_second * elapsed;
         if traffic.per_second <= 0.0 {
             return 0.0;
         }
-        self.apply_random(due as usize, mix(traffic.seed ^ mix(round)));
+        for _ in 0..due as u64 {
+            // The same seed makes the same changes, however they fall into steps.
+            let number = self.read().script().len() as u64;
+            self.apply_random(1, mix(traffic.seed ^ number));
+        }
         due.fract()
     }
 

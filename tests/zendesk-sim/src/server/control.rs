@@ -1,20 +1,4 @@
-//! The simulator's own endpoints, for those who run it as a process. They need no credentials.
-//!
-//! | request | does |
-//! |---|---|
-//! | `GET /_sim/` | tells the address, the time and the number of rows |
-//! | `POST /_sim/ops` | makes the changes of a JSON array of [`Op`], or one; tells the ids |
-//! | `POST /_sim/changes?n=100&seed=7` | makes random changes; tells them |
-//! | `POST /_sim/rate` | `{"per_second":5}`: changes at random from now on; 0 stops them |
-//! | `GET`, `POST`, `DELETE /_sim/faults` | the [`Fault`]s to come; one more, or an array; none |
-//! | `GET /_sim/directory` | every personal value, one [`Canary`](crate::Canary) a line |
-//! | `GET /_sim/truth/<collection>` | one [`Truth`](crate::Truth) a line |
-//! | `GET /_sim/served/<collection>` | one [`ServedVersion`](crate::ServedVersion) or [`ServedState`](crate::ServedState) a line |
-//! | `GET /_sim/slas` | one [`ServedSlas`](crate::ServedSlas) a line |
-//! | `GET`, `DELETE /_sim/requests` | one [`LoggedRequest`](crate::LoggedRequest) a line; forgets them |
-//! | `POST /_sim/clock?advance=90` | moves a manual clock by seconds |
-//! | `POST /_sim/consume?bucket=account&requests=50` | requests of the account's other integrations |
-//! | `POST /_sim/revoke` | makes all access tokens invalid |
+//! The simulator's own endpoints, for those who run it as a process; the crate's page lists them.
 
 use std::sync::Arc;
 use std::time::Duration;

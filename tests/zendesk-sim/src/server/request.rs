@@ -47,9 +47,10 @@ impl Request {
             Some(answer) => answer.into(),
             None => self.serve(shared, route, path, &query, fault.as_ref()),
         };
-        let answer = fault
-            .as_ref()
-            .map_or(served.answer.clone(), |fault| spoil(served.answer, fault));
+        let answer = match &fault {
+            Some(fault) => spoil(served.answer, fault),
+            None => served.answer,
+        };
         let is_dropped = fault == Some(FaultKind::DropConnection);
         shared.log().push(LoggedRequest {
             at_ms: shared.clock.now_ms(),

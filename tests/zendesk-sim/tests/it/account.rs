@@ -107,3 +107,19 @@ fn a_ticket_with_forty_fields_has_the_size_of_a_real_one() {
     let mean = bytes / ids.len();
     assert!((5_000..8_000).contains(&mean), "{mean} bytes");
 }
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_traffic() {
+    let script = async || {
+        let desk = Desk::with(SimConfig {
+            change_rate: 1_000.0,
+            ..config()
+        });
+        let script = || desk.sim.with_account(|account| account.script().to_vec());
+        while script().len() < 40 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        script()[..40].to_vec()
+    };
+    assert_eq!(script().await, script().await);
+}

@@ -144,3 +144,15 @@ async fn the_binary_tells_its_address_and_keeps_its_account_when_it_is_killed() 
     process.kill().expect("it runs");
     process.wait().expect("it ended");
 }
+
+#[tokio::test]
+async fn a_stopped_simulator_frees_its_port() {
+    let first = Desk::new();
+    let url = first.sim.url().to_owned();
+    let port = url.rsplit_once(':').expect("a port").1.parse().expect("digits");
+    assert_eq!(first.get("/api/v2/groups").await.status, 200, "a connection is open");
+    first.sim.stop();
+    let second = Desk::with(SimConfig { port, ..config() });
+    assert_eq!(second.sim.url(), url);
+    assert_eq!(second.get("/api/v2/groups").await.status, 200);
+}
