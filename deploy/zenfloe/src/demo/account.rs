@@ -1,8 +1,11 @@
 //! The simulated account of the demo.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use zendesk_sim::{AccountSpec, Clock, Collection, Credentials, SimConfig, Simulator};
+use serde_json::Value;
+use zendesk_sim::{AccountSpec, Clock, Collection, Credentials, Limits, SimConfig, Simulator, Truth};
 use zenfloe_process::{ExitCode, Failure};
 
 use super::Files;
@@ -13,7 +16,16 @@ pub(crate) struct DemoAccount {
     simulator: Simulator,
     credentials: Credentials,
     changes: usize,
+    /// The SLA clocks of each ticket as they were last served: they move without any change of the ticket, and
+    /// the simulator forgets with its process what it served.
+    clocks: PathBuf,
 }
+
+/// An SLA sideload and the ticket's version with which it was served.
+type Served = (i64, Value);
+
+/// Far more than the demo asks for; told in headers, as Zendesk does.
+const REQUESTS_A_MINUTE: u32 = 100_000;
 
 impl DemoAccount {
     /// Makes the account, or goes on with it and changes one ticket in fifty and whatever else changes with them.
@@ -31,7 +43,12 @@ impl DemoAccount {
             },
             credentials: credentials.clone(),
             state: Some(state),
-            keeps_ledger: true,
+            limits: Limits {
+                account: Some(REQUESTS_A_MINUTE),
+                incremental_exports: Some(REQUESTS_A_MINUTE),
+                incremental_exports_cursor: Some(REQUESTS_A_MINUTE),
+                ..Limits::none()
+            },
             ..SimConfig::default()
         };
         let simulator = Simulator::start(config).map_err(|error| {
@@ -49,6 +66,7 @@ impl DemoAccount {
             simulator,
             credentials,
             changes,
+            clocks: files.at("served-slas.json"),
         })
     }
 
@@ -81,12 +99,47 @@ impl DemoAccount {
         self.simulator.advance(Duration::from_secs(120));
     }
 
-    /// The latest states of a collection's records.
-    pub(crate) fn truths(&self, name: &str) -> Vec<zendesk_sim::Truth> {
-        let collection = Collection::ALL.into_iter().find(|collection| collection.name() == name);
-        collection
-            .map(|collection| self.simulator.records(collection).collect())
-            .unwrap_or_default()
+    /// The latest states of a collection's records; SLA clocks as they were last served.
+    pub(crate) fn truths(&self, name: &str) -> Vec<(Value, Truth)> {
+        let Some(collection) = Collection::ALL.into_iter().find(|collection| collection.name() == name) else {
+            return Vec::new();
+        };
+        let clocks = match collection {
+            Collection::Tickets => self.kept_clocks(),
+            _ => BTreeMap::new(),
+        };
+        let with_clocks = |truth: Truth| {
+            let mut record: Value = serde_json::from_str(&truth.json).expect("the simulator writes JSON");
+            if let Some((version, slas)) = clocks.get(&truth.id)
+                && truth.version == Some(*version)
+            {
+                record["slas"] = slas.clone();
+            }
+            (record, truth)
+        };
+        self.simulator.records(collection).map(with_clocks).collect()
+    }
+
+    /// Keeps what was served over the end of the process.
+    pub(crate) fn keep_clocks(&self) -> Result<(), Failure> {
+        let mut clocks = self.kept_clocks();
+        for served in self.simulator.served_slas() {
+            if let Some(slas) = served.json.as_deref().and_then(|json| serde_json::from_str(json).ok()) {
+                clocks.insert(served.id, (served.version, slas));
+            }
+        }
+        let text = serde_json::to_string(&clocks).expect("JSON values under numbers serialise");
+        std::fs::write(&self.clocks, text).map_err(|error| {
+            Failure::new(
+                ExitCode::Failed,
+                format!("`{}` cannot be written: {error}", self.clocks.display()),
+            )
+        })
+    }
+
+    fn kept_clocks(&self) -> BTreeMap<i64, Served> {
+        let text = std::fs::read_to_string(&self.clocks).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 }
 

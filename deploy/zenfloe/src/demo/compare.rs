@@ -58,10 +58,13 @@ pub(crate) fn compare(
     let mut report = zenfloe_oracle::compare::Report::default();
     let (_, source) = config.source(Some(SOURCE))?;
     for collection in parts::collections(source)? {
-        let truths = account.truths(&collection.name).into_iter().map(|truth| Truth {
-            record: serde_json::from_str(&truth.json).expect("the simulator writes JSON"),
-            is_removed: truth.is_removed,
-        });
+        let truths = account
+            .truths(&collection.name)
+            .into_iter()
+            .map(|(record, truth)| Truth {
+                record,
+                is_removed: truth.is_removed,
+            });
         compare_collection(&oracle, collection, truths, &mut warehouse, &mut report).map_err(failed)?;
     }
     Ok(Report(report))

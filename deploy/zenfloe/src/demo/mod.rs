@@ -50,6 +50,7 @@ pub(crate) async fn demo(command: &Demo) -> Result<(), Failure> {
         }
         account.let_the_last_minute_pass();
         totals.add(&run_pass(&config, &stop).await?);
+        account.keep_clocks()?;
         if stop.is_cancelled() {
             println!("stopped; the next run goes on here");
             return Ok(());
