@@ -2,6 +2,7 @@
 
 mod account;
 mod flaky;
+mod simulated;
 mod stage;
 mod topics;
 

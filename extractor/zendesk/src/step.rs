@@ -156,9 +156,10 @@ impl Exchange<'_> {
         let end = match (held_back.is_empty(), envelope.end_time) {
             // A page without rows may end now: the last minute is not over yet.
             (true, Some(end)) => end.min(settled.max(youngest.unwrap_or(start))),
-            _ => youngest.unwrap_or(start),
+            _ => start,
         };
-        let end = end.max(start);
+        // Rows come in the order of time: whatever the answer says, all before its youngest have been delivered.
+        let end = end.max(youngest.unwrap_or(start)).max(start);
         let mut next_seen: HashSet<String> = kept
             .iter()
             .filter(|(time, _)| *time == Some(end))
@@ -382,6 +383,18 @@ mod tests {
         let large = answer("organizations", &small.next, true, &body).expect("a page");
         assert_eq!(large.note, Some(Note::PossibleGap { second: start }));
         assert_eq!((large.next, large.records.len()), (time(start + 1, &[]), 0));
+    }
+
+    #[test]
+    fn an_end_that_does_not_move_is_moved_by_the_rows() {
+        let start = NOW - 900;
+        let body = rows(
+            "organizations",
+            &[(1, 700), (2, 500)],
+            &format!(r#""end_time":{start},"end_of_stream":false"#),
+        );
+        let step = answer("organizations", &time(start, &["9"]), true, &body).expect("a page");
+        assert_eq!((&step.next, step.note), (&time(NOW - 500, &["2"]), None));
     }
 
     #[test]

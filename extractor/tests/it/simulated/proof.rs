@@ -1,0 +1,142 @@
+//! What the raw topics must hold, by the simulator's own account of what it has served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use zendesk_sim::{Collection, ServedState};
+
+use super::Desk;
+use crate::topics::Raw;
+
+/// Collections whose records have a version of Zendesk's own.
+const VERSIONED: [Collection; 3] = [Collection::Tickets, Collection::Users, Collection::Organizations];
+
+/// Rows younger than this have not settled when they are served.
+const SETTLED_AFTER: i64 = 61;
+
+impl Desk {
+    /// Every version that was served is in raw exactly once, and every list's states in their order; what has
+    /// disappeared is told, and the newest states are the account's own.
+    ///
+    /// Contract: nothing changes, and the extractor has seen every list twice since the last change.
+    pub(crate) async fn prove_complete(&self) {
+        self.prove_exactly_once().await;
+        for collection in self.selected() {
+            let newest = newest(self.bench.topics.raw(collection.name()).await);
+            let mut present = BTreeSet::new();
+            for truth in self.simulator.records(collection) {
+                let what = format!("{} {}", collection.name(), truth.id);
+                let Some(held) = newest.get(&truth.id) else {
+                    assert!(truth.is_removed, "{what} is lost");
+                    // It came and went between two looks, or was served: then its states are proven above.
+                    continue;
+                };
+                assert_eq!(held.is_delete, truth.is_removed, "{what}: its end is told");
+                if !truth.is_removed {
+                    assert_eq!(lasting(&held.json), lasting(&truth.json), "{what}");
+                    present.insert(truth.id);
+                }
+            }
+            for (id, held) in &newest {
+                assert!(
+                    present.contains(id) || held.is_delete,
+                    "{} {id} is invented",
+                    collection.name()
+                );
+            }
+        }
+    }
+
+    /// No version is in raw twice, none that was not served, and all behind which the extractor has gone on.
+    pub(crate) async fn prove_exactly_once(&self) {
+        for collection in self.selected() {
+            if VERSIONED.contains(&collection) {
+                self.prove_versions(collection).await;
+            } else {
+                self.prove_states(collection).await;
+            }
+        }
+    }
+
+    fn selected(&self) -> Vec<Collection> {
+        let only = &self.bench.config.collections.only;
+        let is_selected = |collection: &Collection| only.is_empty() || only.contains(collection.name());
+        Collection::ALL.into_iter().filter(is_selected).collect()
+    }
+
+    async fn prove_versions(&self, collection: Collection) {
+        let name = collection.name();
+        let mut published = BTreeSet::new();
+        for raw in self.bench.topics.raw(name).await {
+            let version = (id_of(&raw), version_of(&raw.json));
+            assert!(published.insert(version), "{name} {version:?} is there twice");
+        }
+        let served = self.simulator.served_versions(collection);
+        let all: BTreeSet<_> = served.iter().map(|served| (served.id, served.version)).collect();
+        let invented: Vec<_> = published.difference(&all).collect();
+        assert!(invented.is_empty(), "{name}: never served {invented:?}");
+        for served in served.iter().filter(|served| served.is_taken) {
+            let is_settled =
+                collection == Collection::Tickets || served.last_served_at - served.version >= SETTLED_AFTER;
+            let is_there = published.contains(&(served.id, served.version));
+            assert!(is_there || !is_settled, "{name}: lost {served:?}");
+        }
+    }
+
+    async fn prove_states(&self, collection: Collection) {
+        let name = collection.name();
+        let mut published: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for raw in self.bench.topics.raw(name).await {
+            let states = published.entry(id_of(&raw)).or_default();
+            states.extend((!raw.is_delete).then_some(raw.json));
+        }
+        let mut served: BTreeMap<i64, Vec<ServedState>> = BTreeMap::new();
+        for state in self.simulator.served_states(collection) {
+            served.entry(state.id).or_default().push(state);
+        }
+        for (id, states) in &published {
+            let mut ahead = served.get(id).into_iter().flatten();
+            for state in states {
+                let is_next = ahead.any(|served| served.json == *state);
+                assert!(is_next, "{name} {id}: a state twice, out of order, or never served");
+            }
+        }
+        for state in served.values().flatten().filter(|state| state.is_taken) {
+            let is_there = published
+                .get(&state.id)
+                .is_some_and(|states| states.contains(&state.json));
+            assert!(is_there, "{name} {}: state {} is lost", state.id, state.number);
+        }
+    }
+}
+
+fn id_of(raw: &Raw) -> i64 {
+    raw.key.parse().expect("ids are numbers")
+}
+
+fn newest(raws: Vec<Raw>) -> BTreeMap<i64, Raw> {
+    let mut newest = BTreeMap::new();
+    for raw in raws {
+        newest.insert(id_of(&raw), raw);
+    }
+    newest
+}
+
+fn version_of(json: &str) -> i64 {
+    let record: Value = serde_json::from_str(json).expect("JSON");
+    match (&record["generated_timestamp"], &record["updated_at"]) {
+        (Value::Number(second), _) => second.as_i64().expect("whole seconds"),
+        (_, Value::String(time)) => time.parse::<jiff::Timestamp>().expect("a time").as_second(),
+        _ => panic!("a record without a version"),
+    }
+}
+
+/// The record without what changes silently in Zendesk: clocks that run, and values of fields that were removed.
+fn lasting(json: &str) -> Value {
+    let mut record: Value = serde_json::from_str(json).expect("JSON");
+    let object = record.as_object_mut().expect("an object");
+    for silent in ["slas", "custom_fields", "fields", "organization_fields"] {
+        object.remove(silent);
+    }
+    record
+}

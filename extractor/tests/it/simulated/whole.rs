@@ -1,0 +1,98 @@
+//! The whole account, undisturbed.
+
+use serde_json::Value;
+use zendesk_sim::Collection;
+
+use super::{Desk, SPEED, still};
+
+#[tokio::test]
+async fn the_whole_account_arrives_as_it_was_sent() {
+    let mut desk = Desk::start(still(1_300, 1), SPEED);
+    desk.page = 1_000;
+    assert!(desk.pass().await.is_complete);
+    desk.prove_complete().await;
+    // Nothing has changed, so even what changes silently is the same.
+    for collection in Collection::ALL {
+        let raw = desk.bench.topics.raw(collection.name()).await;
+        assert_eq!(
+            raw.len(),
+            desk.simulator.records(collection).count(),
+            "{}",
+            collection.name()
+        );
+        for (raw, truth) in by_id(raw.iter().map(|raw| raw.json.as_str()).collect())
+            .into_iter()
+            .zip(by_id(
+                desk.simulator.records(collection).map(|truth| truth.json).collect(),
+            ))
+        {
+            assert_eq!(raw, truth, "{}", collection.name());
+        }
+    }
+    let requests = desk.simulator.requests();
+    let asked = |path: &str| requests.iter().filter(|request| request.path.ends_with(path)).count();
+    assert_eq!(
+        asked("/incremental/tickets/cursor"),
+        3,
+        "two pages, and one to begin the live track"
+    );
+    assert_eq!(asked("/incremental/users/cursor"), 1);
+    assert_eq!(asked("/incremental/organizations"), 1);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.status == 200 && request.unknown_includes.is_empty())
+    );
+
+    let before: Vec<_> = counts(&desk).await;
+    assert!(desk.pass().await.is_complete);
+    assert_eq!(counts(&desk).await, before, "a second pass finds nothing new");
+    desk.prove_complete().await;
+}
+
+async fn counts(desk: &Desk) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for collection in Collection::ALL {
+        counts.push(desk.bench.topics.raw(collection.name()).await.len());
+    }
+    counts
+}
+
+fn by_id(records: Vec<impl AsRef<str>>) -> Vec<Value> {
+    let mut records: Vec<Value> = records
+        .iter()
+        .map(|json| serde_json::from_str(json.as_ref()).expect("JSON"))
+        .collect();
+    records.sort_by_key(|record| record["id"].as_i64());
+    records
+}
+
+#[tokio::test]
+async fn every_change_arrives_once() {
+    let desk = Desk::start(still(400, 2), SPEED);
+    desk.pass().await;
+    for round in 0..4 {
+        desk.change(120, round);
+        desk.pass().await;
+        desk.prove_exactly_once().await;
+    }
+    // The second complete look that tells what has disappeared.
+    desk.pass().await;
+    desk.prove_complete().await;
+}
+
+#[tokio::test]
+async fn what_changes_in_the_last_minute_waits_and_is_not_forgotten() {
+    let desk = Desk::start(still(300, 3), SPEED);
+    desk.pass().await;
+    for round in 0..12 {
+        desk.simulator.apply_random(30, 100 + round);
+        desk.simulator.advance(std::time::Duration::from_secs(17));
+        desk.pass().await;
+        desk.prove_exactly_once().await;
+    }
+    desk.settle();
+    desk.pass().await;
+    desk.pass().await;
+    desk.prove_complete().await;
+}
