@@ -65,7 +65,12 @@ impl Privacy {
     /// Appends `[kind:token]`.
     fn placeholder(&mut self, span: &Span, out: &mut String) {
         self.normal.clear();
-        let kind = normal_form(span.kind, &span.value, self.finder.phones(), &mut self.normal).unwrap_or(span.kind);
+        let kind = if span.is_normal {
+            self.normal.push_str(&span.value);
+            span.kind
+        } else {
+            normal_form(span.kind, &span.value, self.finder.phones(), &mut self.normal).unwrap_or(span.kind)
+        };
         self.counts.placeholders[kind.index()] += 1;
         out.push('[');
         out.push_str(kind.as_str());

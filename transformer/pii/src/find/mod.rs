@@ -22,8 +22,9 @@ pub(crate) struct Span {
     /// Where it stands.
     pub(crate) range: Range<usize>,
     pub(crate) kind: Kind,
-    /// The value as it stands in the view; its normal form makes the token.
+    /// The value as it stands in the view, or in its normal form where finding it has told that.
     pub(crate) value: String,
+    pub(crate) is_normal: bool,
 }
 
 impl Span {
@@ -32,6 +33,7 @@ impl Span {
             value: view[range.clone()].to_owned(),
             range,
             kind,
+            is_normal: false,
         }
     }
 }
@@ -165,6 +167,7 @@ mod tests {
             value: "x".repeat(range.len()),
             range,
             kind,
+            is_normal: false,
         }
     }
 

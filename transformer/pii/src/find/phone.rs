@@ -36,8 +36,8 @@ pub(crate) fn find(run: &Run<'_>, phones: &Phones, found: &mut Vec<Span>) {
     let mut start = 0;
     while start < run.groups.len() {
         match number(run, start, phones) {
-            Some((range, end)) => {
-                found.push(Span::new(run.view, range, Kind::Phone));
+            Some((span, end)) => {
+                found.push(span);
                 start = end;
             }
             None => start += 1,
@@ -45,28 +45,51 @@ pub(crate) fn find(run: &Run<'_>, phones: &Phones, found: &mut Vec<Span>) {
     }
 }
 
+/// Groups of which a number has at most so many: `+33 1 42 68 53 00` has six.
+const MOST_GROUPS: usize = 7;
+
 /// The longest number that begins with a group, and the group after it.
-fn number(run: &Run<'_>, start: usize, phones: &Phones) -> Option<(Range<usize>, usize)> {
-    let ends = (start + 1..=run.groups.len().min(start + 7)).rev();
-    for end in ends.filter(|end| (7..=15).contains(&run.count(start..*end))) {
+fn number(run: &Run<'_>, start: usize, phones: &Phones) -> Option<(Span, usize)> {
+    let last = run.groups.len().min(start + MOST_GROUPS);
+    let mut counts = [0; MOST_GROUPS];
+    let mut count = 0;
+    for (held, group) in counts.iter_mut().zip(&run.groups[start..last]) {
+        count += group.len();
+        *held = count;
+    }
+    let ends = (start + 1..=last)
+        .rev()
+        .filter(|end| (7..=15).contains(&counts[end - start - 1]));
+    for end in ends {
         let range = written(run, start..end);
         if joins_before(run.view, range.start) || joins_after(run.view, range.end) || is_date(run, start..end) {
             continue;
         }
-        let text = &run.view[range.clone()];
-        let is_number = match (text.starts_with('+'), dialled(run, start..end)) {
-            (true, _) => international(text, &mut String::new()),
-            (false, Some(dialled)) if international(&dialled, &mut String::new()) => true,
-            _ => phones
-                .regions()
-                .iter()
-                .any(|region| is_national(run, start..end, text, region)),
-        };
-        if is_number {
-            return Some((range, end));
+        if let Some(value) = read(run, start..end, &run.view[range.clone()], phones) {
+            let span = Span {
+                range,
+                kind: Kind::Phone,
+                value,
+                is_normal: true,
+            };
+            return Some((span, end));
         }
     }
     None
+}
+
+/// The number in E.164, if it is one and looks like one.
+fn read(run: &Run<'_>, groups: Range<usize>, text: &str, phones: &Phones) -> Option<String> {
+    let mut number = String::new();
+    if text.starts_with('+') {
+        return international(text, &mut number).then_some(number);
+    }
+    if dialled(run, groups.clone()).is_some_and(|dialled| international(&dialled, &mut number)) {
+        return Some(number);
+    }
+    let mut regions = phones.regions().iter();
+    let is_number = regions.any(|region| is_national(run, groups.clone(), text, region, &mut number));
+    is_number.then_some(number)
 }
 
 /// From a plus or bracket before the first digit to the last digit.
@@ -80,13 +103,16 @@ fn written(run: &Run<'_>, groups: Range<usize>) -> Range<usize> {
 
 /// `0049 30 …` as `+4930…`.
 fn dialled(run: &Run<'_>, groups: Range<usize>) -> Option<String> {
+    if run.view.as_bytes()[run.groups[groups.start].start] != b'0' {
+        return None;
+    }
     let digits = run.digits(groups);
     let rest = digits.strip_prefix("00").or_else(|| digits.strip_prefix("011"))?;
     (rest.len() >= 9 && !rest.starts_with('0')).then(|| format!("+{rest}"))
 }
 
 /// Claims that a region has the number and that it is written as one, or announced by a word.
-fn is_national(run: &Run<'_>, groups: Range<usize>, text: &str, region: &Region) -> bool {
+fn is_national(run: &Run<'_>, groups: Range<usize>, text: &str, region: &Region, out: &mut String) -> bool {
     let looks_right = if region.is_north_american {
         is_north_american(run, groups.clone())
     } else {
@@ -96,7 +122,7 @@ fn is_national(run: &Run<'_>, groups: Range<usize>, text: &str, region: &Region)
         return false;
     }
     let start = run.groups[groups.start].start;
-    (looks_right == Looks::Right || is_announced(run.view, start, &WORDS)) && region.valid(text, &mut String::new())
+    (looks_right == Looks::Right || is_announced(run.view, start, &WORDS)) && region.valid(text, out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,16 +136,18 @@ enum Looks {
 
 /// Three, three and four digits, with or without a leading 1.
 fn is_north_american(run: &Run<'_>, groups: Range<usize>) -> Looks {
-    let lengths: Vec<usize> = run.groups[groups.clone()].iter().map(Range::len).collect();
-    let first = run.digits(groups.start..groups.start + 1);
-    let lengths = match lengths.as_slice() {
-        [1, rest @ ..] if first == "1" => rest,
-        [11] if first.starts_with('1') => &[10],
-        lengths => lengths,
-    };
-    match lengths {
-        [3, 3, 4] => Looks::Right,
-        [3, 7] | [10] | [6, 4] => Looks::Open,
+    let begins_with_one = run.view.as_bytes()[run.groups[groups.start].start] == b'1';
+    let length = |place: usize| run.groups[groups.clone()].get(place).map_or(0, Range::len);
+    let skipped = usize::from(begins_with_one && length(0) == 1);
+    match (
+        length(skipped),
+        length(skipped + 1),
+        length(skipped + 2),
+        length(skipped + 3),
+    ) {
+        (3, 3, 4, 0) => Looks::Right,
+        (11, 0, ..) if begins_with_one => Looks::Open,
+        (3, 7, 0, _) | (6, 4, 0, _) | (10, 0, ..) => Looks::Open,
         _ => Looks::Wrong,
     }
 }
@@ -142,18 +170,16 @@ fn is_spaced(run: &Run<'_>, groups: Range<usize>, region: &Region) -> Looks {
 
 /// `2026-01-31`, `31.01.2026`: year, month and day.
 fn is_date(run: &Run<'_>, groups: Range<usize>) -> bool {
-    let parts: Vec<u32> = run.groups[groups.clone()]
-        .iter()
-        .map(|group| run.view[group.clone()].parse().unwrap_or(u32::MAX))
-        .collect();
+    let part = |place: usize| {
+        let group = run.groups[groups.clone()].get(place)?;
+        run.view[group.clone()].parse::<u32>().ok()
+    };
+    let (Some(first), Some(second), Some(third)) = (part(0), part(1), part(2)) else {
+        return false;
+    };
     let is_day = |day: u32| (1..=31).contains(&day);
     let is_year = |year: u32| (1900..=2100).contains(&year);
-    let begins = |window: &[u32]| match window {
-        [year, month, day, ..] if is_year(*year) => is_day(*month) && is_day(*day),
-        [day, month, year, ..] if is_year(*year) => is_day(*month) && is_day(*day),
-        _ => false,
-    };
-    begins(&parts)
+    is_day(second) && ((is_year(first) && is_day(third)) || (is_day(first) && is_year(third)))
 }
 
 #[cfg(test)]

@@ -9,15 +9,14 @@ const WORDS: [&str; 4] = ["ssn", "social security", "social sec", "soc sec"];
 
 pub(crate) fn find(run: &Run<'_>, found: &mut Vec<Span>) {
     for start in 0..run.groups.len() {
-        let groups = start..(start + 3).min(run.groups.len());
-        let lengths: Vec<usize> = run.groups[groups.clone()].iter().map(std::ops::Range::len).collect();
-        let (groups, needs_word) = match lengths.as_slice() {
-            [3, 2, 4] => match run.separator(groups.clone()) {
-                Some("-") => (groups, false),
-                Some(" " | ".") => (groups, true),
+        let length = |ahead: usize| run.groups.get(start + ahead).map_or(0, std::ops::Range::len);
+        let (groups, needs_word) = match (length(0), length(1), length(2)) {
+            (3, 2, 4) => match run.separator(start..start + 3) {
+                Some("-") => (start..start + 3, false),
+                Some(" " | ".") => (start..start + 3, true),
                 _ => continue,
             },
-            [9, ..] => (start..start + 1, true),
+            (9, ..) => (start..start + 1, true),
             _ => continue,
         };
         let range = run.range(groups.clone());
