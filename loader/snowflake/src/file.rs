@@ -15,7 +15,7 @@ use parquet::schema::types::{Type, TypePtr};
 use zenfloe_destination::{ColumnType, LoadError};
 
 use crate::columns::{Column, Columns, Values};
-use crate::layout::{KIND, LOAD, Layout};
+use crate::layout::Layout;
 
 /// A file that is being written.
 pub(crate) struct Writer {
@@ -98,20 +98,23 @@ fn write_column(writer: &mut SerializedColumnWriter<'_>, column: &Column) -> Res
     }
 }
 
-/// Columns under the names of the staging table, which are in capitals.
+/// The name of a file's column: by its number, so that no word is reserved where a COPY names it.
+pub(crate) fn name(number: usize) -> String {
+    format!("C{number}")
+}
+
 fn schema(layout: &Layout) -> Result<TypePtr, ParquetError> {
-    let mut fields = layout
-        .columns
-        .iter()
-        .map(|column| field(&column.name, column.kind, Repetition::OPTIONAL))
+    let kinds = layout.columns.iter().map(|column| column.kind);
+    let kinds = kinds.chain([ColumnType::Int]).enumerate();
+    let mut fields = kinds
+        .map(|(number, kind)| field(number, kind, Repetition::OPTIONAL))
         .collect::<Result<Vec<_>, _>>()?;
-    fields.push(field(KIND, ColumnType::Int, Repetition::OPTIONAL)?);
-    fields.push(field(LOAD, ColumnType::Text, Repetition::REQUIRED)?);
+    fields.push(field(fields.len(), ColumnType::Text, Repetition::REQUIRED)?);
     let schema = Type::group_type_builder("rows").with_fields(fields).build()?;
     Ok(Arc::new(schema))
 }
 
-fn field(name: &str, kind: ColumnType, repetition: Repetition) -> Result<TypePtr, ParquetError> {
+fn field(number: usize, kind: ColumnType, repetition: Repetition) -> Result<TypePtr, ParquetError> {
     let (physical, logical) = match kind {
         ColumnType::Long => (Physical::INT64, None),
         ColumnType::Int => (Physical::INT32, None),
@@ -122,7 +125,7 @@ fn field(name: &str, kind: ColumnType, repetition: Repetition) -> Result<TypePtr
         // Not adjusted to UTC: Snowflake makes a TIMESTAMP_NTZ of it, whatever the session's time zone is.
         ColumnType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(false, TimeUnit::MICROS))),
     };
-    let field = Type::primitive_type_builder(&name.to_ascii_uppercase(), physical)
+    let field = Type::primitive_type_builder(&name(number), physical)
         .with_repetition(repetition)
         .with_converted_type(ConvertedType::NONE)
         .with_logical_type(logical)

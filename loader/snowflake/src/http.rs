@@ -516,6 +516,11 @@ impl Session for HttpSession {
     }
 
     async fn end(&mut self) {
+        // Deleting the session does the same, but not before the account gets round to it.
+        let (rollback, id) = (Statement::new("", "ROLLBACK"), unique());
+        self.sequence += 1;
+        let body = query_body(&rollback, self.sequence).to_string();
+        self.courtesy("/queries/v1/query-request", &[("requestId", id.as_str())], body).await;
         let guid = unique();
         let query = [("delete", "true"), ("requestId", guid.as_str())];
         self.courtesy("/session", &query, String::from("{}")).await;

@@ -4,6 +4,7 @@ use zenfloe_destination::ColumnType;
 
 use crate::driver::Statement;
 use crate::error::ApiError;
+use crate::file;
 use crate::inline::json;
 use crate::layout::{KIND, LOAD, Layout};
 use crate::session::{Open, Warehouse};
@@ -36,9 +37,7 @@ pub(crate) async fn make(warehouse: &Warehouse, open: &mut Open, table: &str, la
 
 fn columns(layout: &Layout) -> String {
     let define = |(name, kind): (&str, ColumnType)| format!("{} {}", ident(name), staged(kind));
-    let data = layout.columns.iter().map(|column| (column.name.as_str(), column.kind));
-    let own = [(KIND, ColumnType::Int), (LOAD, ColumnType::Text)];
-    let columns: Vec<String> = data.chain(own).map(define).collect();
+    let columns: Vec<String> = staged_columns(layout).map(define).collect();
     columns.join(", ")
 }
 
@@ -77,20 +76,27 @@ pub(crate) async fn stage(warehouse: &Warehouse, open: &mut Open, table: &str, b
     Ok(())
 }
 
+/// The staging table's columns in order, the loader's own at the end.
+fn staged_columns(layout: &Layout) -> impl Iterator<Item = (&str, ColumnType)> {
+    let data = layout.columns.iter().map(|column| (column.name.as_str(), column.kind));
+    data.chain([(KIND, ColumnType::Int), (LOAD, ColumnType::Text)])
+}
+
+fn names(layout: &Layout) -> String {
+    let names: Vec<String> = staged_columns(layout).map(|(name, _)| ident(name)).collect();
+    names.join(", ")
+}
+
 fn insert(table: &str, batch: &Batch) -> Statement {
-    let kinds = batch.layout.columns.iter().map(|column| (column.name.as_str(), column.kind));
-    let columns: Vec<_> = kinds.chain([(KIND, ColumnType::Int)]).collect();
-    let names: Vec<String> = columns.iter().map(|(name, _)| ident(name)).collect();
-    let values: Vec<String> = columns
-        .iter()
+    let bound = staged_columns(&batch.layout).take(batch.layout.columns.len() + 1);
+    let values: Vec<String> = bound
         .enumerate()
-        .map(|(index, (_, kind))| format!("C.value[{index}]::{}", staged(*kind)))
+        .map(|(index, (_, kind))| format!("C.value[{index}]::{}", staged(kind)))
         .collect();
     let insert = format!(
-        "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {ELEMENTS}",
+        "INSERT INTO {} ({}) SELECT {}, {} FROM {ELEMENTS}",
         staging(table),
-        names.join(", "),
-        ident(LOAD),
+        names(&batch.layout),
         values.join(", "),
         text(&batch.id)
     );
@@ -98,10 +104,16 @@ fn insert(table: &str, batch: &Batch) -> Statement {
 }
 
 fn copy(place: &str, table: &str, batch: &Batch) -> Statement {
+    let values: Vec<String> = staged_columns(&batch.layout)
+        .enumerate()
+        .map(|(number, (_, kind))| format!("$1:{}::{}", file::name(number), staged(kind)))
+        .collect();
     let copy = format!(
-        "COPY INTO {} FROM {place}{}.parquet FILE_FORMAT=(TYPE=PARQUET USE_LOGICAL_TYPE=TRUE) \
-         MATCH_BY_COLUMN_NAME=CASE_INSENSITIVE FORCE=TRUE ON_ERROR=ABORT_STATEMENT",
+        "COPY INTO {} ({}) FROM (SELECT {} FROM {place}{}.parquet) \
+         FILE_FORMAT=(TYPE=PARQUET USE_LOGICAL_TYPE=TRUE) FORCE=TRUE ON_ERROR=ABORT_STATEMENT",
         staging(table),
+        names(&batch.layout),
+        values.join(", "),
         batch.id
     );
     Statement::new(table, copy)

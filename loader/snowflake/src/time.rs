@@ -11,7 +11,7 @@ pub(crate) fn checked_micros(micros: i64) -> Option<i64> {
 
 /// Days since 1970 when they are within those years.
 pub(crate) fn checked_days(days: i32) -> Option<i32> {
-    checked_micros(i64::from(days) * DAY).map(|_| days)
+    (FIRST / DAY..=LAST / DAY).contains(&i64::from(days)).then_some(days)
 }
 
 /// `2026-01-31 23:59:59.000001`; what is outside the years is taken for their first or last moment.

@@ -155,3 +155,49 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     out.extend_from_slice(content);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `openssl rsa -pubout -outform DER | openssl dgst -sha256 -binary | openssl base64`.
+    const FINGERPRINT: &str = "jZW9F1gHRsrfTIQyD52QNeniCPx5nizNDLHNiXfSOgw=";
+    /// `printf 'a message' | openssl dgst -sha256 -sign plain.p8 | openssl base64`: this signature has no random part.
+    const SIGNATURE: &str = "TYU+SdRW+iBUgTnXQ+x7zBzdPHHAJ76LI53Lu8Ng0ktMYYYb7qXNWvRjsVbWIacV+f9SCi4IoqobgzYyKQjEafipPA6dCFvgyeYqRcJdTWGBsvR7+krgqvXbprTIhbMFPZtlNtmF5L28QO8ezZb3ljMv5GErmO0gNjrY1Xm/rKr+iemFluHWLOEkydRY82naTHUTRuTHUeNr4nYkxBL65iatMDh8n+ZgiLY3NJkXubbNOGQNTtvv59qoBJb897rMrL+9Pz27NmUXr227GmUWG3tTfmvH3986ELMlr2Sh9RjtArXH4GsDmr04vuK2iQqnKXgfNgJS6p7yzT/fArF0Yw==";
+
+    fn load(file: &str, passphrase: Option<&str>) -> Result<Signer, SignerError> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
+        Signer::load(&folder.join(file), passphrase)
+    }
+
+    #[test]
+    fn every_form_of_a_key_signs_as_openssl_does() {
+        for (file, passphrase) in [
+            ("plain.p8", None),
+            ("plain.p8", Some("unused")),
+            ("aes256.p8", Some("opensesame")),
+            ("des3.p8", Some("opensesame")),
+        ] {
+            let signer = load(file, passphrase).expect("a key of the tests");
+            assert_eq!(signer.fingerprint(), FINGERPRINT, "{file}");
+            assert_eq!(BASE64.encode(&signer.sign(b"a message")), SIGNATURE, "{file}");
+            assert_eq!(format!("{signer:?}"), format!("Signer(SHA256:{FINGERPRINT})"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_sign_is_refused_with_the_reason() {
+        for (file, passphrase, says) in [
+            ("absent.p8", None, "cannot be read"),
+            ("aes256.p8", None, "no passphrase was given"),
+            ("des3.p8", Some("wrong"), "the passphrase is not its own"),
+            ("traditional.pem", None, "openssl pkcs8 -topk8"),
+            ("public.pem", None, "is no PKCS#8"),
+            ("README.md", None, "is no PKCS#8"),
+            ("ed25519.p8", None, "an RSA key of 2048"),
+        ] {
+            let error = load(file, passphrase).expect_err("refused").to_string();
+            assert!(error.contains(says) && error.contains(file), "{file}: {error}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What needs a person, and rows that are refused.
+
+use std::sync::Arc;
+
+use snowflake_sim::{Fault, Settings};
+use zenfloe_destination::contract::Line;
+use zenfloe_destination::{Class, Destination, Faults, LoadError, Mode};
+use zenfloe_snowflake::{Authenticator, Config, Snowflake};
+
+use crate::bench::Bench;
+use crate::store::{Store, key, settings};
+
+async fn refused(config: Config) -> String {
+    let error = match Snowflake::new(config) {
+        Ok(snowflake) => snowflake.open().await.expect_err("refused"),
+        Err(error) => error,
+    };
+    assert_eq!(error.class(), Class::Stop, "{error}");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
+    let mut store = Store::fronted(settings()).await;
+    let names = ["ZENDESK", "MART_ZENDESK", "LOAD", "LOADER"].map(str::to_owned).into();
+    store.with_front(Settings { names, ..settings() }).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (passphrase, token) = (folder.path().join("passphrase"), folder.path().join("token"));
+    std::fs::write(&passphrase, "opensesame\n").expect("writable");
+    std::fs::write(&token, "a-token").expect("writable");
+    let base = store.config.clone();
+    let with_key = |file: &str| Config {
+        private_key_file: Some(key(file)),
+        passphrase_file: Some(passphrase.clone()),
+        ..base.clone()
+    };
+    let with_token = |authenticator| Config {
+        authenticator,
+        private_key_file: None,
+        token_file: Some(token.clone()),
+        ..base.clone()
+    };
+    let whole = Config {
+        role: Some("loader".into()),
+        warehouse: Some("load".into()),
+        ..with_key("des3.p8")
+    };
+    for config in [
+        base.clone(),
+        with_key("aes256.p8"),
+        whole,
+        with_token(Authenticator::Oauth),
+        with_token(Authenticator::AccessToken),
+    ] {
+        let snowflake = Snowflake::new(config.clone()).expect("complete");
+        snowflake.open().await.unwrap_or_else(|error| panic!("{config:?}: {error}"));
+    }
+
+    let no_passphrase = Config {
+        passphrase_file: None,
+        ..with_key("aes256.p8")
+    };
+    std::fs::write(folder.path().join("stale"), "stale").expect("writable");
+    let stale = Config {
+        token_file: Some(folder.path().join("stale")),
+        ..with_token(Authenticator::Oauth)
+    };
+    let named = |change: fn(&mut Config)| {
+        let mut config = base.clone();
+        change(&mut config);
+        config
+    };
+    let cases = [
+        (with_key("other.p8"), "RSA_PUBLIC_KEY"),
+        (no_passphrase, "no passphrase was given"),
+        (with_key("absent.p8"), "absent.p8` cannot be read"),
+        (stale, "token is fresh"),
+        (named(|config| config.user = "nobody".into()), "NOBODY"),
+        (named(|config| config.account = "myorg-other".into()), "390201"),
+        (named(|config| config.warehouse = Some("absent".into())), "warehouse `absent` does not exist"),
+        (named(|config| config.role = Some("absent".into())), "role `absent` does not exist"),
+        (named(|config| config.database = "absent".into()), "database `absent` does not exist"),
+        (named(|config| config.schema = "absent".into()), "schema `absent` does not exist"),
+        (named(|config| config.url = Some("ftp://x".into())), "`url` is not understood"),
+    ];
+    for (config, says) in cases {
+        let error = refused(config).await;
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    store.front().fail("LOGIN", Fault::Status(403, None), 0, 1);
+    assert!(refused(base.clone()).await.contains("is `account` right"));
+    for (code, message, says) in [
+        ("003001", "Insufficient privileges to operate on table 'T'", "what the role is granted"),
+        ("000606", "No active warehouse selected", "check the warehouse"),
+        ("090073", "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota.", "quota"),
+    ] {
+        store.front().fail("SELECT", Fault::Refused(code, message), 0, 1);
+        let error = refused(base.clone()).await;
+        assert!(error.contains(says) && error.contains(message), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_rows_are_found_by_halving() {
+    let mut store = Store::fronted(settings()).await;
+    store.front().poison(Some("POISON"));
+    for (table, inline_rows, count) in [("b_inline", 5_000, 400), ("b_file", 0, 3_000)] {
+        store.config.inline_rows = inline_rows;
+        let bench = Bench::new(&store, table, Mode::Upsert, 1).await;
+        let bad = [3, 7, 250, count - 1];
+        let lines = (0..count).map(|id| match bad.contains(&id) {
+            true => Line::new(id, 1).note("holds POISON"),
+            false => Line::new(id, 1),
+        });
+        let flush = Arc::new(bench.flush_of(0, lines.collect(), Vec::new()));
+        let error = bench.snowflake.flush(flush.clone()).await.expect_err("refused");
+        assert!(!error.to_string().contains("POISON"), "{error}");
+        let LoadError::Refused { rows, .. } = error else {
+            panic!("{table}: {error}");
+        };
+        let offsets: Vec<_> = rows.iter().map(|row| row.offset).collect();
+        assert_eq!(offsets, bad, "{table}");
+        assert_eq!(store.rows(table, &["id"]).await.len(), 0, "nothing is committed");
+        let (kept, out) = flush.without(|row| offsets.contains(&row.offset));
+        assert_eq!(out.len(), bad.len());
+        let loaded = bench.snowflake.flush(Arc::new(kept)).await.expect("the rest is taken");
+        assert_eq!(loaded.written, count as u64 - bad.len() as u64, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_away_is_waited_for() {
+    let store = Store::fronted(settings()).await;
+    let config = Config {
+        url: Some("http://127.0.0.1:1".into()),
+        retry_timeout: std::time::Duration::from_millis(50),
+        ..store.config.clone()
+    };
+    let away = Snowflake::new(config).expect("complete").open().await.expect_err("nobody answers");
+    assert_eq!(away.class(), Class::Retry, "{away}");
+    assert!(away.to_string().contains("is not reached"), "{away}");
+    let snowflake = store.snowflake(Faults::none());
+    store.front().fail("LOGIN", Fault::Status(502, None), 0, 2);
+    snowflake.open().await.expect("it came back");
+}

@@ -1,0 +1,54 @@
+//! Serves a simulated account until it is stopped.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use snowflake_sim::{Engine, Front, Kind, Settings, User};
+
+/// A simulated Snowflake account: a front before fakesnow.
+#[derive(Parser)]
+struct Arguments {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The account's name.
+    #[arg(long, default_value = "MYORG-ACME")]
+    account: String,
+    /// Who may sign in.
+    #[arg(long, default_value = "LOADER")]
+    user: String,
+    /// The user's public key, in PEM.
+    #[arg(long)]
+    public_key: Option<PathBuf>,
+    /// An access token of the user.
+    #[arg(long)]
+    token: Option<String>,
+    /// Hands out uploads as S3 does.
+    #[arg(long)]
+    s3: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut user = User::new(&arguments.user);
+    if let Some(file) = &arguments.public_key {
+        let pem = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        user = user.with_public_key(&pem)?;
+    }
+    if let Some(token) = &arguments.token {
+        user = user.with_token(token);
+    }
+    let engine = Engine::start(Kind::NativeMerge).await?;
+    let settings = Settings {
+        account: arguments.account,
+        users: vec![user],
+        has_s3_stage: arguments.s3,
+        port: arguments.port,
+        ..Settings::default()
+    };
+    let front = Front::start(&engine, settings).await?;
+    println!("{}", front.url());
+    tokio::signal::ctrl_c().await.context("waiting for a signal")
+}
