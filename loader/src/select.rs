@@ -32,7 +32,7 @@ pub enum Kind {
     /// One SQLite file.
     Sqlite(zenfloe_sqlite::Config),
     /// A schema of a PostgreSQL database.
-    Postgres(zenfloe_postgres::Config),
+    Postgres(Box<zenfloe_postgres::Config>),
 }
 
 /// Which tables a destination takes, under which names, and what they keep.
@@ -102,7 +102,7 @@ impl TryFrom<Written> for DestinationConfig {
     fn try_from(written: Written) -> Result<Self, ConfigError> {
         let kind = match written.kind {
             WrittenKind::Sqlite => Kind::Sqlite(settings("sqlite", written.settings)?),
-            WrittenKind::Postgres => Kind::Postgres(settings("postgres", written.settings)?),
+            WrittenKind::Postgres => Kind::Postgres(Box::new(settings("postgres", written.settings)?)),
         };
         let prefix = written.table_prefix;
         if !prefix.is_empty() && (!legal_name(&prefix) || prefix.len() > 20) {
@@ -140,7 +140,7 @@ impl DestinationConfig {
     pub fn build(&self) -> Result<Arc<dyn Destination>, ConfigError> {
         Ok(match &self.kind {
             Kind::Sqlite(config) => Arc::new(Sqlite::new(config.clone())),
-            Kind::Postgres(config) => Arc::new(Postgres::new(config.clone())?),
+            Kind::Postgres(config) => Arc::new(Postgres::new((**config).clone())?),
         })
     }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
 use zenfloe_destination::Mode;
 use zenfloe_destination::contract::Line;
-use zenfloe_loader::{Drained, StageError, run};
+use zenfloe_loader::{Drained, run};
+use zenfloe_record::RowVersion;
 
 use crate::bench::{Bench, fired, until};
 
@@ -45,18 +45,19 @@ fn lines(rng: &mut Rng, numbers: std::ops::Range<i64>) -> Vec<Line> {
     numbers.map(line).collect()
 }
 
-/// A topic that is written in commits of a few records.
-async fn filled(rng: &mut Rng, count: i64) -> Bench {
-    let mut bench = Bench::new(Mode::Append).await;
+/// A topic that is written in commits of a few records, and what was written.
+async fn filled(rng: &mut Rng, mode: Mode, count: i64) -> (Bench, Vec<Line>) {
+    let mut bench = Bench::new(mode).await;
     bench.config.flush_rows = rng.usize(5..60);
     bench.config.flush_interval = Duration::from_millis(rng.u64(1..40));
-    let mut written = 0;
-    while written < count {
-        let end = (written + rng.i64(1..30)).min(count);
-        bench.append(&lines(rng, written..end)).await;
-        written = end;
+    let all = lines(rng, 0..count);
+    let mut rest = all.as_slice();
+    while !rest.is_empty() {
+        let (commit, after) = rest.split_at(rng.usize(1..30).min(rest.len()));
+        bench.append(commit).await;
+        rest = after;
     }
-    bench
+    (bench, all)
 }
 
 /// Each record's number exactly once.
@@ -68,9 +69,10 @@ fn expect_each_once(bench: &Bench, count: i64, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_wait_nothing_is_lost_or_doubled() {
-    for seed in 0..12 {
+    let mut kills_of_all = 0;
+    for seed in 0..25 {
         let mut rng = Rng::with_seed(seed);
-        let bench = filled(&mut rng, 300).await;
+        let (bench, _) = filled(&mut rng, Mode::Append, 300).await;
         let mut kills = 0;
         loop {
             match rng.u8(0..5) {
@@ -80,7 +82,7 @@ async fn killed_at_any_wait_nothing_is_lost_or_doubled() {
             }
             let loading = Killed {
                 inner: Box::pin(bench.load()),
-                polls: rng.u32(1..60),
+                polls: rng.u32(1..14),
             };
             match loading.await {
                 Some(ended) => {
@@ -90,16 +92,17 @@ async fn killed_at_any_wait_nothing_is_lost_or_doubled() {
                 None => kills += 1,
             }
         }
-        println!("seed {seed}: {kills} kills");
         expect_each_once(&bench, 300, seed);
+        kills_of_all += kills;
     }
+    assert!(kills_of_all >= 25, "only {kills_of_all} kills: the seeds prove little");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loaders_that_come_and_go_share_the_partitions() {
     for seed in 0..6 {
         let mut rng = Rng::with_seed(1_000 + seed);
-        let bench = Arc::new(filled(&mut rng, 200).await);
+        let bench = Arc::new(filled(&mut rng, Mode::Append, 200).await.0);
         let caught_up = CancellationToken::new();
         let spawn = |member: String, stop: CancellationToken| {
             let parts = bench.parts(&member, &caught_up);
@@ -145,7 +148,7 @@ async fn loaders_that_come_and_go_share_the_partitions() {
 async fn rivals_of_another_group_do_not_double() {
     for seed in 0..4 {
         let mut rng = Rng::with_seed(2_000 + seed);
-        let bench = Arc::new(filled(&mut rng, 250).await);
+        let bench = Arc::new(filled(&mut rng, Mode::Append, 250).await.0);
         let rivals = ["a", "b", "c"].map(|name| {
             let mut parts = bench.parts(name, &fired());
             parts.name = format!("rival_{name}");
@@ -204,13 +207,8 @@ async fn a_destination_that_is_away_is_waited_for_until_the_stop() {
         busy: Duration::from_millis(1),
     };
     parts.destination = Arc::new(zenfloe_sqlite::Sqlite::new(config));
-    parts.config.flush_size = ByteSize::b(1);
-    // Held as soon as the loader has asked for its positions.
-    bench.faults.pause_before(u64::MAX / 2);
-    let loading = {
-        holder.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
-        tokio::spawn(run(parts, stop.clone()))
-    };
+    holder.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let loading = tokio::spawn(run(parts, stop.clone()));
     until("the loader waits", async || {
         bench.progress.snapshot().waiting_for.is_some()
     })
@@ -223,53 +221,32 @@ async fn a_destination_that_is_away_is_waited_for_until_the_stop() {
     assert_eq!(bench.query("SELECT note FROM things"), ["v2"]);
 }
 
-/// The seeds of a run are enough to repeat it, and a fault of the destination ends no loader.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newest_versions_survive_kills_in_upsert_mode() {
     for seed in 0..6 {
         let mut rng = Rng::with_seed(3_000 + seed);
-        let mut bench = filled(&mut rng, 200).await;
-        bench.tables.mode = Mode::Upsert;
-        let ended: Result<Drained, StageError> = loop {
-            let polls = rng.u32(1..80);
-            if let Some(ended) = (Killed {
+        let (bench, lines) = filled(&mut rng, Mode::Upsert, 200).await;
+        loop {
+            let polls = rng.u32(1..14);
+            let loading = Killed {
                 inner: Box::pin(bench.load()),
                 polls,
-            })
-            .await
-            {
-                break ended;
+            };
+            if let Some(ended) = loading.await {
+                assert!(ended.expect("nothing needs a person").is_complete, "seed {seed}");
+                break;
             }
-        };
-        assert!(ended.expect("nothing needs a person").is_complete);
-        let mut newest: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
-        let mut again = Rng::with_seed(3_000 + seed);
-        for line in expected_lines(&mut again, 200) {
-            let place = (line.version.version, line.version.raw_offset);
-            let held = newest.entry(line.id).or_insert(place);
-            let full = |place: (i64, i64)| (place.0, place.1);
-            if full(place) >= full(*held) {
-                *held = place;
-            }
+        }
+        let mut newest: BTreeMap<i64, RowVersion> = BTreeMap::new();
+        for line in lines {
+            let held = newest.entry(line.id).or_insert(line.version);
+            *held = line.version.max(*held);
         }
         let found = bench.query("SELECT id, _raw_offset FROM things ORDER BY id");
         let expected: Vec<String> = newest
             .iter()
-            .map(|(id, (_, offset))| format!("{id}|{offset}"))
+            .map(|(id, version)| format!("{id}|{}", version.raw_offset))
             .collect();
         assert_eq!(found, expected, "seed {seed}");
     }
-}
-
-/// The lines that [`filled`] writes with the same generator.
-fn expected_lines(rng: &mut Rng, count: i64) -> Vec<Line> {
-    (rng.usize(5..60), rng.u64(1..40));
-    let mut all = Vec::new();
-    let mut written = 0;
-    while written < count {
-        let end = (written + rng.i64(1..30)).min(count);
-        all.extend(lines(rng, written..end));
-        written = end;
-    }
-    all
 }
