@@ -50,7 +50,7 @@ struct Args {
     /// Seconds that an access token lives.
     #[arg(long, default_value_t = 1_799)]
     token_seconds: u32,
-    /// File that keeps the account over restarts.
+    /// File that keeps the account over restarts; an account that is in it goes on, whatever its size was to be.
     #[arg(long)]
     state: Option<PathBuf>,
     /// Do not remember what was served.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -95,8 +95,8 @@ pub struct Simulator {
     runtime: Option<Runtime>,
     /// Ends the serving when it is dropped.
     stop: Option<oneshot::Sender<()>>,
-    /// Tells when the port is free again.
-    stopped: mpsc::Receiver<()>,
+    /// Tells when the port is free again; in a mutex, so that threads can share the simulator.
+    stopped: Mutex<mpsc::Receiver<()>>,
 }
 
 /// Closing the port takes no longer.
@@ -136,7 +136,7 @@ impl Simulator {
             url: format!("http://{address}"),
             runtime: Some(runtime),
             stop: Some(stop),
-            stopped,
+            stopped: Mutex::new(stopped),
         })
     }
 
@@ -247,7 +247,8 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         drop(self.stop.take());
-        let _ = self.stopped.recv_timeout(LONGEST_STOP);
+        let stopped = self.stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = stopped.recv_timeout(LONGEST_STOP);
         if let Some(runtime) = self.runtime.take() {
             // Waiting for the rest is not allowed where this may be dropped, in asynchronous tests.
             runtime.shutdown_background();

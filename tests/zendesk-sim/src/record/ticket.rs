@@ -11,7 +11,7 @@ use super::{Form, Link, write_json};
 use crate::account::Account;
 use crate::cast::Cast;
 use crate::directory::{SUPPORT_ADDRESS, SUPPORT_NAME, SUPPORT_PHONE, SUPPORT_SPOKEN_PHONE};
-use crate::fields::{self, FieldKind, FieldValue};
+use crate::fields::{self, Field, FieldKind, FieldValue};
 use crate::ids::{self, BRAND, FORM, Kind, mix};
 use crate::model::{Channel, Status, Ticket};
 use crate::stamp::Stamp;
@@ -282,21 +282,21 @@ impl Account {
             .ticket_fields
             .iter()
             .filter(|field| !matches!(field.kind, FieldKind::System(_)));
-        let value = |field: &'_ fields::Field| {
-            let changed = ticket.changed_fields.iter().find(|(id, _)| *id == field.id);
-            changed.map_or(ticket.seed, |(_, seed)| *seed)
-        };
-        let entries = custom.map(|field| {
-            // Nobody has filled in a field that is newer than the ticket's last change.
-            let is_empty = ticket.is_scrubbed || field.created_at > ticket.generated_at;
-            let value = if is_empty {
-                FieldValue::Null
-            } else {
-                fields::value(field, value(field), &self.cast)
-            };
-            (field.id, value)
-        });
-        CustomFields(entries.collect())
+        CustomFields(
+            custom
+                .map(|field| (field.id, self.custom_value(field, ticket)))
+                .collect(),
+        )
+    }
+
+    fn custom_value<'f>(&self, field: &'f Field, ticket: &Ticket) -> FieldValue<'f> {
+        // Nobody has filled in a field that is newer than the ticket's last change.
+        if ticket.is_scrubbed || field.created_at > ticket.generated_at {
+            return FieldValue::Null;
+        }
+        let changed = ticket.changed_fields.iter().find(|(id, _)| *id == field.id);
+        let seed = changed.map_or(ticket.seed, |(_, seed)| *seed);
+        fields::value(field, seed, &self.cast)
     }
 
     fn tags(&self, ticket: &Ticket) -> Vec<Cow<'static, str>> {

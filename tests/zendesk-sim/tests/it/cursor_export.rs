@@ -148,9 +148,8 @@ async fn a_system_update_moves_the_generated_time_alone() {
 async fn the_generated_time_is_never_before_the_update() {
     let desk = Desk::new();
     desk.sim.apply_random(500, 5);
-    let seconds = |time: &str| httpdate_seconds(time);
     for ticket in desk.truth(Collection::Tickets).values() {
-        let updated = seconds(&text(&ticket["updated_at"]));
+        let updated = seconds_of(&text(&ticket["updated_at"]));
         assert!(
             ticket["generated_timestamp"].as_i64() >= Some(updated),
             "{}",
@@ -160,8 +159,8 @@ async fn the_generated_time_is_never_before_the_update() {
     }
 }
 
-/// Whole seconds since 1970 of Zendesk's text, by way of an IMF date.
-fn httpdate_seconds(time: &str) -> i64 {
+/// Whole seconds since 1970 of Zendesk's text (Howard Hinnant's `days_from_civil`).
+fn seconds_of(time: &str) -> i64 {
     let (day, clock) = time.trim_end_matches('Z').split_once('T').expect("a time");
     let parts: Vec<i64> = day
         .split('-')

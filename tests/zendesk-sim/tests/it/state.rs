@@ -10,6 +10,10 @@ use zendesk_sim::{Account, Collection, Op, SavedError, SimConfig};
 
 use crate::desk::{Desk, config};
 
+/// Threads share a simulator.
+const fn is_shared<T: Send + Sync>() {}
+const _: () = is_shared::<zendesk_sim::Simulator>();
+
 fn everything(desk: &Desk) -> Vec<BTreeMap<i64, Value>> {
     Collection::ALL
         .into_iter()
