@@ -14,6 +14,7 @@ use crate::client;
 use crate::config::{KafkaConfig, broken};
 use crate::fault::{code_of, fault, is_absent, of_code};
 use crate::native::{self, Refused};
+use crate::scan::Scanner;
 use crate::signals::{Context, Signals};
 
 /// The role of a client that only asks.
@@ -27,6 +28,8 @@ pub(crate) struct Cluster {
     probe: BaseConsumer<Context<Asking>>,
     /// What topics are, for checks before sending. A partition count is for ever, so this ages well.
     known: Mutex<HashMap<String, TopicInfo>>,
+    /// A client for scans, kept for the next one: signing in takes longer than most scans.
+    pub(crate) scanner: Mutex<Option<Scanner>>,
 }
 
 impl Cluster {
@@ -40,6 +43,7 @@ impl Cluster {
             config,
             probe,
             known: Mutex::default(),
+            scanner: Mutex::default(),
         };
         cluster.patiently("the first connection", |wait| {
             // Metadata of one name that no topic has: cheap in a cluster of any size.
@@ -67,6 +71,8 @@ impl Cluster {
     fn patiently<T>(&self, what: &str, ask: impl Fn(Duration) -> KafkaResult<T>) -> Result<T, LogError> {
         let deadline = Instant::now() + self.config.request_timeout;
         let mut wait = Duration::from_millis(500);
+        self.serve();
+        self.signals().clear(); // what was heard since the last question is old
         loop {
             let error = match ask(wait) {
                 Ok(answer) => {

@@ -91,7 +91,8 @@ pub(crate) fn of_code(what: &str, code: Code, said: &str, signals: &Signals) -> 
             what: format!("{what}: {said}; an access rule (ACL) for it is missing"),
         };
     }
-    if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed) {
+    // Of a client that signs in by token, the first refusals only mean that it was idle for long.
+    if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed) && !signals.has_tokens() {
         return signals.refusal().unwrap_or_else(|| LogError::Forbidden {
             what: format!("{what}: {said}"),
         });

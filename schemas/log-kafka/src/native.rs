@@ -23,6 +23,9 @@ pub(crate) type Handle = *mut c::rd_kafka_t;
 /// A refusal: the code, and the broker's words.
 pub(crate) type Refused = (Code, String);
 
+/// What became of topics that were to be made, each by its name.
+pub(crate) type Outcomes = Vec<(String, Result<(), Refused>)>;
+
 /// What the cluster knows about a topic.
 pub(crate) struct Described {
     pub(crate) name: String,
@@ -127,11 +130,7 @@ pub(crate) fn topic_setting(
 }
 
 /// Makes topics; each with its own refusal.
-pub(crate) fn create_topics(
-    client: Handle,
-    topics: &[NewTopic<'_>],
-    timeout: Duration,
-) -> Result<Vec<(String, Result<(), Refused>)>, Refused> {
+pub(crate) fn create_topics(client: Handle, topics: &[NewTopic<'_>], timeout: Duration) -> Result<Outcomes, Refused> {
     let mut made = Topics(Vec::with_capacity(topics.len()));
     for topic in topics {
         made.add(topic)?;

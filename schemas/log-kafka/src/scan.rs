@@ -1,6 +1,7 @@
 //! Reading one partition from a place to its present end.
 
 use std::ops::ControlFlow;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -14,6 +15,9 @@ use crate::cluster::{Asking, Cluster, placed, unusable};
 use crate::fault::{code_of, fault};
 use crate::message::record;
 use crate::signals::Context;
+
+/// A client that reads one partition after the other.
+pub(crate) type Scanner = BaseConsumer<Context<Asking>>;
 
 /// How long a place beyond the end is doubted: a broker that took a partition over may need a moment to know its end.
 const DOUBT: Duration = Duration::from_secs(2);
@@ -88,35 +92,54 @@ impl Cluster {
         if from >= end {
             return Ok(());
         }
-        let consumer = self.scanner(at, from)?;
+        let scanner = self.scanner()?;
+        scanner
+            .assign(&placed(std::iter::once((at, from))))
+            .map_err(|error| unusable(&error))?;
+        self.follow(&scanner, at, end, &mut each)?;
+        scanner.unassign().map_err(|error| unusable(&error))?;
+        *self.scanner.lock().unwrap_or_else(PoisonError::into_inner) = Some(scanner);
+        Ok(())
+    }
+
+    fn follow(
+        &self,
+        scanner: &Scanner,
+        at: &TopicPartition,
+        end: Offset,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
         let mut heard = Instant::now();
         loop {
-            match consumer.poll(Duration::from_millis(100)) {
+            match scanner.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     heard = Instant::now();
-                    let (offset, record) = (message.offset(), record(&message, at.clone()));
+                    let offset = message.offset();
+                    let record = record(&message, at.clone());
                     if offset >= end || each(record).is_break() || offset + 1 == end {
                         return Ok(());
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) => self.tolerate(at, &error, consumer.context())?,
+                Some(Err(error)) => self.tolerate(at, &error, scanner.context())?,
                 None => {}
             }
             if heard.elapsed() > self.config.request_timeout {
-                let signals = &consumer.context().signals;
-                return Err(signals.unavailable(&format!("reading {at}")));
+                return Err(scanner.context().signals.unavailable(&format!("reading {at}")));
             }
         }
     }
 
-    fn scanner(&self, at: &TopicPartition, from: Offset) -> Result<BaseConsumer<Context<Asking>>, LogError> {
-        let consumer: BaseConsumer<Context<Asking>> = client::scanner(&self.config)?
+    /// The client of an earlier scan, or a new one.
+    fn scanner(&self) -> Result<Scanner, LogError> {
+        let kept = self.scanner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(kept) = kept {
+            kept.context().signals.clear();
+            return Ok(kept);
+        }
+        client::scanner(&self.config)?
             .create_with_context(Context::new(&self.config, Asking))
-            .map_err(|error| unusable(&error))?;
-        let list = placed(std::iter::once((at, from)));
-        consumer.assign(&list).map_err(|error| unusable(&error))?;
-        Ok(consumer)
+            .map_err(|error| unusable(&error))
     }
 
     /// Passes over what may mend, and over what only concerns the group that is never joined.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64URL_NOPAD;
 use rdkafka::ClientContext;
@@ -49,9 +49,14 @@ impl<R: Send + Sync> ClientContext for Context<R> {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        Ok(self.signals.token()?)
+        let token = self.signals.token();
+        self.signals.heard().tokenless = token.as_ref().err().cloned();
+        Ok(token?)
     }
 }
+
+/// How long a token may be refused: a client that was idle for long shows an expired one first.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// The last troubles of one client, each in librdkafka's words, which name the broker.
 pub(crate) struct Signals {
@@ -63,14 +68,23 @@ pub(crate) struct Signals {
 
 #[derive(Default)]
 struct Heard {
-    /// Sign-in or certificate refused.
-    refused: Option<String>,
+    /// Sign-in or certificate refused: when first, and what was said last.
+    refused: Option<(Instant, String)>,
+    /// Why there is no token to sign in with. librdkafka says it once, so it is kept until there is one.
+    tokenless: Option<String>,
     /// No broker can be reached.
     away: Option<String>,
     /// The last trouble with one connection.
     connection: Option<String>,
     /// The last thing said about access to a topic or group.
     access: Option<String>,
+}
+
+impl Heard {
+    fn refuse(&mut self, reason: String) {
+        let first = self.refused.take().map_or_else(Instant::now, |(first, _)| first);
+        self.refused = Some((first, reason));
+    }
 }
 
 impl Signals {
@@ -94,9 +108,9 @@ impl Signals {
             Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
-            | Code::IllegalSASLState => heard.refused = Some(reason),
+            | Code::IllegalSASLState => heard.refuse(reason),
             // A handshake also fails while a broker stops; a bad certificate does not mend by itself.
-            Code::SSL if reason.contains("certificate") => heard.refused = Some(reason),
+            Code::SSL if reason.contains("certificate") => heard.refuse(reason),
             Code::AllBrokersDown => {
                 heard.away = Some(heard.connection.clone().unwrap_or(reason));
             }
@@ -110,7 +124,11 @@ impl Signals {
 
     /// Forgets connection troubles, after something went well.
     pub(crate) fn clear(&self) {
-        *self.heard() = Heard::default();
+        let mut heard = self.heard();
+        *heard = Heard {
+            tokenless: heard.tokenless.take(),
+            ..Heard::default()
+        };
     }
 
     /// Claims that sign-in was refused or no broker can be reached, as far as was heard.
@@ -121,10 +139,24 @@ impl Signals {
 
     /// The error for a refused sign-in, if one was heard of.
     pub(crate) fn refusal(&self) -> Option<LogError> {
-        let reason = self.heard().refused.clone()?;
+        let heard = self.heard();
+        if let Some(reason) = &heard.tokenless {
+            let what = format!("no sign-in at {}: {reason}", self.brokers);
+            return Some(LogError::Forbidden { what });
+        }
+        let (first, reason) = heard.refused.as_ref()?;
+        if self.has_tokens() && first.elapsed() < RENEWAL {
+            return None;
+        }
         Some(LogError::Forbidden {
             what: format!("sign-in at {} failed: {reason}", self.brokers),
         })
+    }
+
+    /// Claims that this client signs in by tokens, which expire.
+    pub(crate) fn has_tokens(&self) -> bool {
+        let is_by_token = |sasl: &Sasl| sasl.mechanism == Mechanism::Oauthbearer;
+        self.sasl.as_ref().is_some_and(is_by_token)
     }
 
     /// What was last said about access.

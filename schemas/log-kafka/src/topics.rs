@@ -8,7 +8,7 @@ use zenfloe_log::{Cleanup, LogError, TopicSpec};
 use crate::cluster::{Cluster, is_passing};
 use crate::config::broken;
 use crate::fault::{is_denied, of_code};
-use crate::native::{self, NewTopic, Refused};
+use crate::native::{self, NewTopic, Outcomes, Refused};
 
 impl Cluster {
     /// See [`zenfloe_log::Log::ensure`].
@@ -33,7 +33,7 @@ impl Cluster {
     /// Those that do not exist; an error when one exists with another count.
     fn missing<'s>(&self, specs: &'s [TopicSpec]) -> Result<Vec<&'s TopicSpec>, LogError> {
         let names: Vec<&str> = specs.iter().map(|spec| &*spec.name).collect();
-        let found = self.describe(&names)?;
+        let found = self.describe(&names).map_err(|error| unseen(error, specs))?;
         let mut missing = Vec::new();
         for spec in specs {
             match found.get(&*spec.name) {
@@ -82,8 +82,7 @@ impl Cluster {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the shape of the native answer, used once")]
-    fn submit(&self, topics: &[NewTopic<'_>]) -> Result<Vec<(String, Result<(), Refused>)>, Refused> {
+    fn submit(&self, topics: &[NewTopic<'_>]) -> Result<Outcomes, Refused> {
         native::create_topics(self.handle(), topics, Duration::from_secs(10))
     }
 
@@ -97,6 +96,20 @@ impl Cluster {
             LogError::Unavailable { .. } => broken(format!("{what} cannot be made: {said}")),
             other => other,
         }
+    }
+}
+
+/// Brokers do not tell whether a topic exists that one may not see: it is named as it should be.
+fn unseen(error: LogError, specs: &[TopicSpec]) -> LogError {
+    let LogError::Forbidden { what } = error else {
+        return error;
+    };
+    let named: Vec<&TopicSpec> = specs
+        .iter()
+        .filter(|spec| what.contains(&format!("`{}`", spec.name)))
+        .collect();
+    LogError::Forbidden {
+        what: format!("{what}; {}", wanted(&named)),
     }
 }
 

@@ -135,6 +135,7 @@ impl Sender {
 
     fn begin(&mut self) -> Result<(), LogError> {
         self.serve();
+        self.signals().clear(); // what was heard since the last commit is old
         self.role().clear();
         self.producer
             .begin_transaction()

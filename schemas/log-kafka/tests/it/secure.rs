@@ -200,9 +200,8 @@ async fn refused(config: KafkaConfig, says: &str) {
     assert!(said.contains(says), "{said}");
     assert!(!said.contains("guess"), "a password is not shown");
     assert!(
-        begun.elapsed() < Duration::from_secs(15),
-        "{:?}: {said}",
-        begun.elapsed()
+        begun.elapsed() < patience / 2,
+        "long before the time for a request is over: {said}"
     );
 }
 
