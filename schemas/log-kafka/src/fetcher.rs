@@ -356,11 +356,9 @@ impl Fetcher {
             Code::AutoOffsetReset => self.find_outside(),
             code if is_absent(code) => check(&self.cluster, &self.spec.assign),
             code => {
-                let what = self
-                    .signals()
-                    .access()
-                    .unwrap_or_else(|| format!("reader of group `{group}`"));
-                match of_code(&what, code, &error.to_string(), self.signals()) {
+                let what = format!("reader of group `{group}`");
+                let said = self.signals().access().unwrap_or_else(|| error.to_string());
+                match of_code(&what, code, &said, self.signals()) {
                     LogError::Unavailable { .. } => Ok(()),
                     lasting => Err(lasting),
                 }
