@@ -244,12 +244,14 @@ impl Cluster {
 
     /// The committed positions of the consumer's group.
     ///
-    /// While a transaction that moves them is open, brokers do not tell; that is waited for.
+    /// While a transaction that moves them is open, brokers do not tell; that is waited for. `serve` is called between
+    /// the tries, for the events of a client that nobody else polls.
     pub(crate) fn committed<R>(
         &self,
         consumer: &BaseConsumer<Context<R>>,
         group: &str,
         partitions: &[TopicPartition],
+        serve: impl Fn(),
     ) -> Result<Positions, LogError>
     where
         Context<R>: ConsumerContext,
@@ -265,7 +267,12 @@ impl Cluster {
                 Ok(positions) => return Ok(positions),
                 Err(error) => error,
             };
-            let fault = fault(&what, &error, &consumer.context().signals);
+            serve();
+            let signals = &consumer.context().signals;
+            let fault = match signals.access() {
+                Some(said) => of_code(&what, Code::GroupAuthorizationFailed, &said, signals),
+                None => fault(&what, &error, signals),
+            };
             if !matches!(fault, LogError::Unavailable { .. }) || Instant::now() >= deadline {
                 return Err(fault);
             }
@@ -290,7 +297,7 @@ pub(crate) fn committed_by(
         .create_with_context(Context::new(&cluster.config, Asking))
         .map_err(|error| unusable(&error))?;
     sign_in(&asking);
-    cluster.committed(&asking, group, partitions)
+    cluster.committed(&asking, group, partitions, || sign_in(&asking))
 }
 
 /// Serves a new client's wish for a token, for clients that are not polled before they are asked something.

@@ -14,7 +14,7 @@ use zenfloe_log::{Assign, Batch, Limit, LogError, Read, ReaderSpec, Record, Star
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::client;
-use crate::cluster::{Cluster, no_topic, placed, positions_of, sign_in, unplaced, unusable};
+use crate::cluster::{Cluster, committed_by, no_topic, placed, positions_of, sign_in, unplaced, unusable};
 use crate::config::broken;
 use crate::fault::{code_of, fault, is_absent, is_stale_membership, of_code};
 use crate::message::{Names, record};
@@ -273,7 +273,11 @@ impl Fetcher {
     fn places_of(&self, starts: &[(&TopicPartition, Start)]) -> Result<Positions, LogError> {
         let asked = starts.iter().filter(|(_, start)| *start == Start::Committed);
         let asked: Vec<TopicPartition> = asked.map(|(at, _)| (*at).clone()).collect();
-        let committed = self.cluster.committed(&self.consumer, &self.spec.group, &asked)?;
+        let group = &self.spec.group;
+        let committed = match self.exact() {
+            Some(_) => committed_by(&self.cluster, group, &asked)?,
+            None => self.cluster.committed(&self.consumer, group, &asked, || ())?, // polling would lose events
+        };
         let mut places = Positions::new();
         for (at, start) in starts {
             let place = match start {
