@@ -30,7 +30,10 @@ pub(crate) fn proof(config: &Config) -> Result<Proof, LoadError> {
                 "check account and user, that ALTER USER … SET RSA_PUBLIC_KEY named the key with fingerprint SHA256:{}, and this machine's clock",
                 signer.fingerprint()
             );
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs();
             let token = signed(&signer, &config.account_name(), &config.user, now);
             ("SNOWFLAKE_JWT", token, remedy)
         }

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use parquet::data_type::ByteArray;
-use zenfloe_destination::{
-    ColumnType, DecodeError, Role, Row, RowKind, Value, json_without_nul, text_without_nul,
-};
+use zenfloe_destination::{ColumnType, DecodeError, Role, Row, RowKind, Value, json_without_nul, text_without_nul};
 
 use crate::layout::Layout;
 use crate::time;

@@ -156,7 +156,11 @@ pub enum ConfigError {
 impl Config {
     /// Says what contradicts itself.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let required = [("account", &self.account), ("user", &self.user), ("database", &self.database)];
+        let required = [
+            ("account", &self.account),
+            ("user", &self.user),
+            ("database", &self.database),
+        ];
         if let Some((name, _)) = required.iter().find(|(_, value)| value.is_empty()) {
             return Err(ConfigError::Missing(name));
         }
@@ -171,7 +175,10 @@ impl Config {
                 return Err(ConfigError::Name(name));
             }
         }
-        let clustered = self.cluster_by.iter().flat_map(|(table, columns)| [table].into_iter().chain(columns));
+        let clustered = self
+            .cluster_by
+            .iter()
+            .flat_map(|(table, columns)| [table].into_iter().chain(columns));
         if clustered.into_iter().any(|name| !legal_name(name)) {
             return Err(ConfigError::Name("cluster_by"));
         }
@@ -229,7 +236,11 @@ impl Config {
     }
 
     pub(crate) fn passphrase(&self) -> Result<Option<SecretString>, LoadError> {
-        secret("passphrase_file", self.passphrase_file.as_deref(), self.passphrase_env.as_deref())
+        secret(
+            "passphrase_file",
+            self.passphrase_file.as_deref(),
+            self.passphrase_env.as_deref(),
+        )
     }
 
     pub(crate) fn token(&self) -> Result<Option<SecretString>, LoadError> {
@@ -280,7 +291,10 @@ mod tests {
         let token = "`token_file` or `token_env`, and no private key";
         let cases = [
             ("", secret("key-pair", "`private_key_file`, and no token")),
-            ("authenticator = 'oauth'\nprivate_key_file = 'k'", secret("oauth", token)),
+            (
+                "authenticator = 'oauth'\nprivate_key_file = 'k'",
+                secret("oauth", token),
+            ),
             ("authenticator = 'access-token'", secret("access-token", token)),
             (
                 "private_key_file = 'k'\npassphrase_file = 'f'\npassphrase_env = 'E'",
@@ -303,8 +317,16 @@ mod tests {
     fn accounts_have_a_host_and_a_name() {
         for (account, host, name) in [
             ("myorg-my_acme", "myorg-my-acme.snowflakecomputing.com", "MYORG-MY_ACME"),
-            ("xy12345.eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com", "XY12345"),
-            ("xy12345-abc.global", "xy12345-abc.global.snowflakecomputing.com", "XY12345"),
+            (
+                "xy12345.eu-central-1",
+                "xy12345.eu-central-1.snowflakecomputing.com",
+                "XY12345",
+            ),
+            (
+                "xy12345-abc.global",
+                "xy12345-abc.global.snowflakecomputing.com",
+                "XY12345",
+            ),
         ] {
             let config = Config {
                 account: account.into(),

@@ -119,7 +119,9 @@ fn headline(message: &str) -> String {
 /// How long to wait before the `n`th repetition, from 1: doubling from a quarter second to 16 seconds, with jitter.
 pub(crate) fn pause(n: u32) -> Duration {
     let longest = Duration::from_millis(250) * 2_u32.pow(n.min(7) - 1);
-    longest.min(Duration::from_secs(16)).mul_f64(0.5 + fastrand::f64() / 2.0)
+    longest
+        .min(Duration::from_secs(16))
+        .mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -138,15 +140,25 @@ mod tests {
             assert_eq!(class(code, "x"), Class::Stop, "{code}");
         }
         assert!(matches!(refused("100038", "Numeric value 'x'"), ApiError::Data { .. }));
-        assert!(matches!(refused("002003", "Table \"T\" already exists!"), ApiError::Exists { .. }));
-        assert!(!refused("100038", "Numeric value 'secret'").to_string().contains("secret"));
+        assert!(matches!(
+            refused("002003", "Table \"T\" already exists!"),
+            ApiError::Exists { .. }
+        ));
+        assert!(
+            !refused("100038", "Numeric value 'secret'")
+                .to_string()
+                .contains("secret")
+        );
     }
 
     #[test]
     fn pauses_grow_and_end_at_sixteen_seconds() {
         for n in 1..20 {
             let pause = pause(n);
-            assert!(pause >= Duration::from_millis(125) && pause <= Duration::from_secs(16), "{n}: {pause:?}");
+            assert!(
+                pause >= Duration::from_millis(125) && pause <= Duration::from_secs(16),
+                "{n}: {pause:?}"
+            );
         }
     }
 }

@@ -81,7 +81,10 @@ pub(crate) fn clean(target: &Target, columns: &[Found], fences: &[&Fence]) -> Op
         .iter()
         .filter(|column| column.is_emptied())
         .map(|column| format!("{} = NULL", ident(&column.name)))
-        .chain(["\"_DELETED\" = TRUE".to_owned(), format!("{} = {NOW}", ident(LOADED_AT))])
+        .chain([
+            "\"_DELETED\" = TRUE".to_owned(),
+            format!("{} = {NOW}", ident(LOADED_AT)),
+        ])
         .collect();
     let update = format!(
         "UPDATE {table} SET {} FROM (SELECT C.value[0]::VARCHAR \"C\", C.value[1]::VARCHAR \"V\", C.value[2]::NUMBER(38,0) \"N\", \

@@ -134,7 +134,11 @@ fn field(number: usize, kind: ColumnType, repetition: Repetition) -> Result<Type
 }
 
 /// Reads the rows of a file back, group by group.
-pub(crate) fn read(path: &Path, layout: &Layout, mut each: impl FnMut(Columns) -> Result<(), LoadError>) -> Result<(), LoadError> {
+pub(crate) fn read(
+    path: &Path,
+    layout: &Layout,
+    mut each: impl FnMut(Columns) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
     let file = File::open(path).map_err(|error| failed(error.into()))?;
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     for index in 0..reader.num_row_groups() {

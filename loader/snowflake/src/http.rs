@@ -225,7 +225,14 @@ pub(crate) fn unique() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = data_encoding::HEXLOWER.encode(&bytes);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 fn millis() -> String {
@@ -269,11 +276,12 @@ impl Driver for Account {
         if !answer.success {
             let skew = date.and_then(skew).unwrap_or_default();
             let (code, message) = (answer.code(), answer.message());
-            return Err(forbidden(format!("sign-in of `{}`: {message} ({code}); {remedy}{skew}", config.user)));
+            return Err(forbidden(format!(
+                "sign-in of `{}`: {message} ({code}); {remedy}{skew}",
+                config.user
+            )));
         }
-        let signed: SignedIn = answer
-            .data()
-            .ok_or_else(|| broken("a sign-in brought no session"))?;
+        let signed: SignedIn = answer.data().ok_or_else(|| broken("a sign-in brought no session"))?;
         check_context(config, &signed.session_info)?;
         Ok(Box::new(HttpSession {
             account: self.clone(),
@@ -287,7 +295,10 @@ impl Driver for Account {
 /// What a clock that is off has to do with a refusal.
 fn skew(theirs: SystemTime) -> Option<String> {
     let ours = SystemTime::now();
-    let off = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours)).ok()?;
+    let off = ours
+        .duration_since(theirs)
+        .or_else(|_| theirs.duration_since(ours))
+        .ok()?;
     let seconds = off.as_secs();
     (seconds > CLOCK_SKEW).then(|| format!("; this machine's clock is {seconds} s off the account's"))
 }
@@ -321,7 +332,9 @@ struct HttpSession {
 
 /// What is done about an answer that is not the last one.
 enum Next {
-    Poll(Option<Outcome>),
+    /// Ask at this address.
+    Poll(String),
+    /// Change the token and send the statement again.
     Renew,
 }
 
@@ -335,7 +348,10 @@ impl HttpSession {
         let mut answer = self.submit(&request_id, &started, &body).await;
         for n in 1.. {
             let next = match &answer {
-                Ok(answer) if PENDING.contains(&answer.code().as_str()) => Next::Poll(answer.data()),
+                Ok(answer) if PENDING.contains(&answer.code().as_str()) => {
+                    let address = answer.data::<Outcome>().and_then(|pending| pending.get_result_url);
+                    Next::Poll(address.ok_or_else(|| broken("a pending statement has no address of its result"))?)
+                }
                 Ok(answer) if answer.code() == EXPIRED => Next::Renew,
                 _ => break,
             };
@@ -343,7 +359,7 @@ impl HttpSession {
                 Next::Poll(_) if Instant::now() > deadline => Err(ApiError::Unavailable {
                     what: "a statement took longer than it may".into(),
                 }),
-                Next::Poll(outcome) => self.poll(outcome.unwrap_or_default(), n).await,
+                Next::Poll(address) => self.poll(&address, n).await,
                 Next::Renew => {
                     self.renew().await?;
                     self.submit(&request_id, &started, &body).await
@@ -361,7 +377,11 @@ impl HttpSession {
             let (guid, count) = (unique(), n.to_string());
             let mut query = vec![("requestId", request_id), ("request_guid", guid.as_str())];
             if n > 0 {
-                query.extend([("clientStartTime", started), ("retryCount", count.as_str()), ("retryReason", "0")]);
+                query.extend([
+                    ("clientStartTime", started),
+                    ("retryCount", count.as_str()),
+                    ("retryReason", "0"),
+                ]);
             }
             let url = self.account.url("/queries/v1/query-request", &query)?;
             Ok((Method::POST, url, Some(body.clone())))
@@ -371,18 +391,16 @@ impl HttpSession {
     }
 
     /// Asks for the result of a statement that takes long.
-    async fn poll(&mut self, pending: Outcome, n: u32) -> Result<Answer, ApiError> {
-        let path = pending.get_result_url;
-        let path = path.ok_or_else(|| broken("a pending statement has no address of its result"))?;
+    async fn poll(&mut self, path: &str, n: u32) -> Result<Answer, ApiError> {
         // The account itself holds the answer back while there is none.
         tokio::time::sleep(pause(n).min(Duration::from_secs(1)) / 4).await;
-        let request = |_| Ok((Method::GET, self.account.url(&path, &[])?, None));
+        let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         if heard.answer.code() != EXPIRED {
             return Ok(heard.answer);
         }
         self.renew().await?;
-        let request = |_| Ok((Method::GET, self.account.url(&path, &[])?, None));
+        let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         Ok(heard.answer)
     }
@@ -423,7 +441,9 @@ impl HttpSession {
         let Ok(url) = self.account.url(path, query) else {
             return;
         };
-        let sent = self.account.send(Method::POST, url, Some(&self.token), Some(body.into()));
+        let sent = self
+            .account
+            .send(Method::POST, url, Some(&self.token), Some(body.into()));
         if tokio::time::timeout(COURTESY, sent).await.is_err() {
             tracing::debug!(path, "not answered");
         }
@@ -440,7 +460,11 @@ impl HttpSession {
         let headers = outcome.chunk_headers.unwrap_or_default();
         for chunk in outcome.chunks.unwrap_or_default() {
             let bytes = self.fetch(&chunk.url, &headers).await?;
-            cells.extend(if is_json { chunk_of_json(&bytes)? } else { rows::of_arrow(&bytes)? });
+            cells.extend(if is_json {
+                chunk_of_json(&bytes)?
+            } else {
+                rows::of_arrow(&bytes)?
+            });
         }
         Ok(Rows(cells))
     }
@@ -493,7 +517,8 @@ impl Session for HttpSession {
             return Err(refused(&answer.code(), answer.message()));
         }
         let outcome = answer.data::<Outcome>();
-        self.rows(outcome.ok_or_else(|| broken("a statement's answer holds no result"))?).await
+        self.rows(outcome.ok_or_else(|| broken("a statement's answer holds no result"))?)
+            .await
     }
 
     async fn put(&mut self, file: &Path, place: &str, table: &str) -> Result<(), ApiError> {
@@ -504,7 +529,9 @@ impl Session for HttpSession {
             return Err(refused(&answer.code(), answer.message()));
         }
         let outcome = answer.data::<Outcome>().unwrap_or_default();
-        let info = outcome.stage_info.ok_or_else(|| broken("a PUT was not told where to"))?;
+        let info = outcome
+            .stage_info
+            .ok_or_else(|| broken("a PUT was not told where to"))?;
         let is_encrypted = outcome.encryption_material.is_some_and(|material| !material.is_null());
         if is_encrypted && info.is_client_side_encrypted != Some(false) {
             return Err(ApiError::Forbidden {
@@ -520,7 +547,8 @@ impl Session for HttpSession {
         let (rollback, id) = (Statement::new("", "ROLLBACK"), unique());
         self.sequence += 1;
         let body = query_body(&rollback, self.sequence).to_string();
-        self.courtesy("/queries/v1/query-request", &[("requestId", id.as_str())], body).await;
+        self.courtesy("/queries/v1/query-request", &[("requestId", id.as_str())], body)
+            .await;
         let guid = unique();
         let query = [("delete", "true"), ("requestId", guid.as_str())];
         self.courtesy("/session", &query, String::from("{}")).await;

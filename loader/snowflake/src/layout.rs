@@ -60,7 +60,9 @@ impl Layout {
             });
         }
         for known in &mut known {
-            known.lacks = (0..columns.len()).filter(|place| !known.places.contains(place)).collect();
+            known.lacks = (0..columns.len())
+                .filter(|place| !known.places.contains(place))
+                .collect();
         }
         let first = &known[0];
         let key = first.shape.key.iter().map(|column| first.places[*column]).collect();
@@ -114,10 +116,17 @@ mod tests {
         let layout = Layout::of(&[first.clone(), second.clone()]);
         assert_eq!(layout.columns.len(), second.columns.len());
         assert_eq!(layout.key, [0]);
-        let added = layout.columns.iter().position(|column| column.name == "added").expect("staged");
+        let added = layout
+            .columns
+            .iter()
+            .position(|column| column.name == "added")
+            .expect("staged");
         assert_eq!(layout.lacking(added), [0]);
         assert_eq!(layout.lacking(0), [0; 0]);
         assert_eq!((layout.find(&first), layout.find(&second)), (Some(0), Some(1)));
-        assert_eq!((Layout::kind(1, false), Layout::kind(0, true), Layout::kind(1, true)), (1, -1, -2));
+        assert_eq!(
+            (Layout::kind(1, false), Layout::kind(0, true), Layout::kind(1, true)),
+            (1, -1, -2)
+        );
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Its first row, of partition -1, belongs to no topic: updating it is the lock under which partitions are entered
 //! (Snowflake enforces no primary key), its `TOPIC_ID` says what the table keeps, and its `NEXT_OFFSET` how many columns
-//! the table has had at least.
+//! the table has had at least. `TURN` counts what a row has been through: there are stand-ins on which an UPDATE that
+//! changes no value takes no lock.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -18,12 +19,15 @@ use crate::sql::{ELEMENTS, SUPPRESSED, ident, positions, text};
 /// Makes what all tables share: what is suppressed, and the stage.
 pub(crate) async fn make(config: &Config, open: &mut Open) -> Result<(), ApiError> {
     let suppressed = format!("SELECT COUNT(*) FROM {SUPPRESSED} WHERE 1 = 0");
-    if let Err(ApiError::Missing { .. }) = open.run(Statement::new("", suppressed)).await {
+    let found = open.run(Statement::new("", suppressed)).await;
+    if let Err(ApiError::Missing { .. }) = found {
         let create = format!(
             "CREATE TABLE IF NOT EXISTS {SUPPRESSED} (\"TABLE_NAME\" VARCHAR NOT NULL, \"KIND\" VARCHAR NOT NULL, \
              \"COLUMN_NAME\" VARCHAR NOT NULL, \"VALUE\" VARCHAR NOT NULL, \"BEFORE_AT\" TIMESTAMP_NTZ(6), \"REVISION\" NUMBER(38,0))"
         );
         unless_there(open.run(Statement::new("", create)).await)?;
+    } else {
+        found?;
     }
     // Files are encrypted by the stage, so that an upload is a plain one.
     let stage = format!(
@@ -60,7 +64,7 @@ pub(crate) async fn make_positions(open: &mut Open, target: &Target) -> Result<(
         Err(ApiError::Missing { .. }) => {
             let create = format!(
                 "CREATE TABLE {ledger} AS SELECT ''::VARCHAR \"TOPIC\", {}::VARCHAR \"TOPIC_ID\", -1::NUMBER(38,0) \"PART\", \
-                 0::NUMBER(38,0) \"NEXT_OFFSET\", ''::VARCHAR \"BATCH_ID\"",
+                 0::NUMBER(38,0) \"NEXT_OFFSET\", ''::VARCHAR \"BATCH_ID\", 0::NUMBER(38,0) \"TURN\"",
                 text(keeps(target.mode))
             );
             unless_there(open.run(Statement::new(table, create)).await)?;
@@ -111,7 +115,10 @@ impl Work for Read<'_> {
         }
         let mut positions = Positions::new();
         for row in found.iter().filter(|row| self.partitions.contains(&row.partition)) {
-            positions.set(TopicPartition::new(self.topic.name.clone(), row.partition), row.next_offset);
+            positions.set(
+                TopicPartition::new(self.topic.name.clone(), row.partition),
+                row.next_offset,
+            );
         }
         Ok(positions)
     }
@@ -135,8 +142,8 @@ impl Read<'_> {
     async fn enter(&self, open: &mut Open) -> Result<(), ApiError> {
         let (table, ledger) = (&*self.target.table, positions(&self.target.table));
         let insert = format!(
-            "INSERT INTO {ledger} (\"TOPIC\", \"TOPIC_ID\", \"PART\", \"NEXT_OFFSET\", \"BATCH_ID\") \
-             SELECT {topic}, {id}, C.value::NUMBER(38,0), 0, '' FROM {ELEMENTS} WHERE NOT EXISTS (SELECT 1 FROM {ledger} P \
+            "INSERT INTO {ledger} (\"TOPIC\", \"TOPIC_ID\", \"PART\", \"NEXT_OFFSET\", \"BATCH_ID\", \"TURN\") \
+             SELECT {topic}, {id}, C.value::NUMBER(38,0), 0, '', 0 FROM {ELEMENTS} WHERE NOT EXISTS (SELECT 1 FROM {ledger} P \
              WHERE P.\"TOPIC\" = {topic} AND P.\"PART\" = C.value::NUMBER(38,0))",
             topic = text(&self.topic.name),
             id = text(&self.topic.id),
@@ -152,7 +159,7 @@ impl Read<'_> {
 /// Takes the lock under which partitions are entered.
 async fn lock_first(open: &mut Open, table: &str) -> Result<(), ApiError> {
     let lock = format!(
-        "UPDATE {} SET \"BATCH_ID\" = \"BATCH_ID\" WHERE \"PART\" = -1",
+        "UPDATE {} SET \"TURN\" = \"TURN\" + 1 WHERE \"PART\" = -1",
         positions(table)
     );
     open.run(Statement::new(table, lock)).await.map(drop)
@@ -160,7 +167,7 @@ async fn lock_first(open: &mut Open, table: &str) -> Result<(), ApiError> {
 
 /// Updates every positions row of a table, to take its lock.
 pub(crate) fn lock_all(table: &str) -> Statement {
-    let lock = format!("UPDATE {} SET \"BATCH_ID\" = \"BATCH_ID\"", positions(table));
+    let lock = format!("UPDATE {} SET \"TURN\" = \"TURN\" + 1", positions(table));
     Statement::new(table, lock)
 }
 
@@ -177,7 +184,9 @@ async fn stored(open: &mut Open, target: &Target, topic: &TopicRef) -> Result<Ve
         "SELECT \"TOPIC_ID\", \"PART\", \"NEXT_OFFSET\", \"BATCH_ID\" FROM {} WHERE \"TOPIC\" = ?",
         positions(&target.table)
     );
-    let rows = open.run(Statement::new(&target.table, select).bind(&*topic.name)).await?;
+    let rows = open
+        .run(Statement::new(&target.table, select).bind(&*topic.name))
+        .await?;
     let row = |row: Vec<Option<String>>| {
         let [topic_id, partition, next_offset, batch_id] = <[_; 4]>::try_from(row).ok()?;
         Some(Stored {
@@ -196,7 +205,7 @@ async fn stored(open: &mut Open, target: &Target, topic: &TopicRef) -> Result<Ve
 pub(crate) fn compare_and_swap(flush: &Flush) -> Statement {
     let ledger = positions(&flush.target.table);
     let update = format!(
-        "UPDATE {ledger} SET \"NEXT_OFFSET\" = R.\"TO_\", \"BATCH_ID\" = {batch} FROM \
+        "UPDATE {ledger} SET \"NEXT_OFFSET\" = R.\"TO_\", \"BATCH_ID\" = {batch}, \"TURN\" = {ledger}.\"TURN\" + 1 FROM \
          (SELECT C.value[0]::NUMBER(38,0) \"PART\", C.value[1]::NUMBER(38,0) \"FROM_\", C.value[2]::NUMBER(38,0) \"TO_\" FROM {ELEMENTS}) R \
          WHERE {ledger}.\"TOPIC\" = {topic} AND {ledger}.\"TOPIC_ID\" = {id} AND {ledger}.\"PART\" = R.\"PART\" AND {ledger}.\"NEXT_OFFSET\" = R.\"FROM_\"",
         batch = text(flush.batch.as_str()),

@@ -60,7 +60,11 @@ fn cell(array: &Arc<dyn Array>, field: &Field, row: usize) -> Result<Cell, ApiEr
     if array.is_null(row) {
         return Ok(None);
     }
-    let scale = field.metadata().get("scale").and_then(|scale| scale.parse().ok()).unwrap_or(0);
+    let scale = field
+        .metadata()
+        .get("scale")
+        .and_then(|scale| scale.parse().ok())
+        .unwrap_or(0);
     let number = |number: i128| Ok(Some(decimal(number, scale)));
     match array.data_type() {
         DataType::Utf8 => Ok(Some(array.as_string::<i32>().value(row).to_owned())),
@@ -108,7 +112,11 @@ mod tests {
             Arc::new(StringArray::from(vec![Some("ä"), None])),
             Arc::new(Int16Array::from(vec![Some(-3), None])),
             Arc::new(Int16Array::from(vec![Some(-7), Some(1234)])),
-            Arc::new(Decimal128Array::from(vec![Some(i128::from(i64::MIN)), Some(0)]).with_precision_and_scale(38, 0).expect("fits")),
+            Arc::new(
+                Decimal128Array::from(vec![Some(i128::from(i64::MIN)), Some(0)])
+                    .with_precision_and_scale(38, 0)
+                    .expect("fits"),
+            ),
         ];
         let schema = Arc::new(Schema::new(fields.to_vec()));
         let batch = RecordBatch::try_new(schema.clone(), columns.to_vec()).expect("columns of one length");

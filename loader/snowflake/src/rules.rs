@@ -154,7 +154,10 @@ pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &R
     values.push(format!("S.{kind} {kind}"));
     let (mut joins, mut conditions) = (String::new(), format!("S.{} = ?", ident(crate::layout::LOAD)));
     let may_be_scope = |kind| matches!(kind, ColumnType::Long | ColumnType::Int | ColumnType::Text);
-    let scopes = layout.columns.iter().filter(|column| may_be_scope(column.kind) && rules.scopes.contains(&column.name));
+    let scopes = layout
+        .columns
+        .iter()
+        .filter(|column| may_be_scope(column.kind) && rules.scopes.contains(&column.name));
     for (number, column) in scopes.enumerate() {
         joins += &format!(
             " LEFT JOIN (SELECT \"VALUE\" \"V\", MAX(COALESCE(\"BEFORE_AT\", '9999-12-31 23:59:59.999999'::TIMESTAMP_NTZ(6))) \"UNTIL_\" \
@@ -166,9 +169,16 @@ pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &R
         );
         conditions += &format!(" AND (F{number}.\"UNTIL_\" IS NULL OR S.\"_EXTRACTED_AT\" >= F{number}.\"UNTIL_\")");
     }
-    let mut select = format!("SELECT {} FROM {staging} S{joins} WHERE {conditions}", values.join(", "));
+    let mut select = format!(
+        "SELECT {} FROM {staging} S{joins} WHERE {conditions}",
+        values.join(", ")
+    );
     if newest_only {
-        let key: Vec<String> = layout.key.iter().map(|key| format!("S.{}", ident(&layout.columns[*key].name))).collect();
+        let key: Vec<String> = layout
+            .key
+            .iter()
+            .map(|key| format!("S.{}", ident(&layout.columns[*key].name)))
+            .collect();
         let order = VERSION_COLUMNS.map(|name| format!("S.{} DESC", ident(name))).join(", ");
         select += &format!(
             " QUALIFY ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {order}) = 1",

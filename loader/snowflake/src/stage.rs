@@ -40,7 +40,9 @@ fn away(what: impl std::fmt::Display) -> ApiError {
 
 async fn copy(folder: &str, name: &str, file: &Path) -> Result<(), ApiError> {
     tokio::fs::create_dir_all(folder).await.map_err(away)?;
-    tokio::fs::copy(file, Path::new(folder).join(name)).await.map_err(away)?;
+    tokio::fs::copy(file, Path::new(folder).join(name))
+        .await
+        .map_err(away)?;
     Ok(())
 }
 
@@ -74,7 +76,9 @@ fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiErro
                 .with_token(credential("AWS_TOKEN"))
                 .with_virtual_hosted_style_request(end_point.is_none());
             if let Some(end_point) = end_point {
-                builder = builder.with_endpoint(address(end_point)).with_client_options(options(end_point));
+                builder = builder
+                    .with_endpoint(address(end_point))
+                    .with_client_options(options(end_point));
             }
             builder.build().map(|store| Box::new(store) as _).map_err(unusable)
         }
@@ -98,7 +102,9 @@ fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiErro
                 .with_bucket_name(bucket)
                 .with_bearer_token(credential("GCS_ACCESS_TOKEN"));
             if let Some(end_point) = end_point {
-                builder = builder.with_base_url(&address(end_point)).with_client_options(options(end_point));
+                builder = builder
+                    .with_base_url(&address(end_point))
+                    .with_client_options(options(end_point));
             }
             builder.build().map(|store| Box::new(store) as _).map_err(unusable)
         }

@@ -43,7 +43,11 @@ fn columns(layout: &Layout) -> String {
 
 /// The session's own folder, so that no other session's file is in it.
 fn place(warehouse: &Warehouse, open: &Open, table: &str) -> String {
-    format!("@{}/{table}/{}/", warehouse.config.stage.to_ascii_uppercase(), open.folder)
+    format!(
+        "@{}/{table}/{}/",
+        warehouse.config.stage.to_ascii_uppercase(),
+        open.folder
+    )
 }
 
 /// Uploads a batch's file, where it has one; claims that it did.
@@ -65,7 +69,10 @@ pub(crate) async fn stage(warehouse: &Warehouse, open: &mut Open, table: &str, b
             let bound = json(&batch.layout, columns, 0..columns.rows);
             open.run(insert(table, batch).bind(bound)).await?.number(0)?
         }
-        Body::File(_) => open.run(copy(&place(warehouse, open, table), table, batch)).await?.copied(),
+        Body::File(_) => open
+            .run(copy(&place(warehouse, open, table), table, batch))
+            .await?
+            .copied(),
     };
     open.staged += rows;
     if staged != rows as u64 {

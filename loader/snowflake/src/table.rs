@@ -117,7 +117,8 @@ impl Prepare<'_> {
     fn comments(&self, found: &[Found]) -> Vec<String> {
         let changed = |column: &&ColumnShape| {
             let held = found.iter().find(|found| found.name == column.name);
-            held.and_then(|held| held.comment.as_deref()).is_some_and(|held| held != column.comment)
+            held.and_then(|held| held.comment.as_deref())
+                .is_some_and(|held| held != column.comment)
         };
         let say = |column: &ColumnShape| {
             format!(
@@ -132,7 +133,11 @@ impl Prepare<'_> {
 }
 
 fn define(column: &ColumnShape, may_be_required: bool) -> String {
-    let required = if may_be_required && column.role != Role::Data { " NOT NULL" } else { "" };
+    let required = if may_be_required && column.role != Role::Data {
+        " NOT NULL"
+    } else {
+        ""
+    };
     format!(
         "{} {}{required} COMMENT {}",
         ident(&column.name),

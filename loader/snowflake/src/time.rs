@@ -42,7 +42,11 @@ fn date(days: i64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -72,6 +76,8 @@ mod tests {
     fn what_a_text_cannot_tell_is_refused() {
         assert!(checked_micros(FIRST - 1).is_none() && checked_micros(LAST + 1).is_none());
         assert!(checked_micros(FIRST).is_some() && checked_days(-719_162).is_some());
-        assert!(checked_days(-719_163).is_none() && checked_days(2_932_897).is_none() && checked_days(i32::MAX).is_none());
+        assert!(
+            checked_days(-719_163).is_none() && checked_days(2_932_897).is_none() && checked_days(i32::MAX).is_none()
+        );
     }
 }

@@ -89,7 +89,11 @@ impl Parts<'_> {
     }
 
     fn absent(&self) -> String {
-        format!(" WHERE NOT EXISTS (SELECT 1 FROM {} T WHERE {})", self.table, self.key("T"))
+        format!(
+            " WHERE NOT EXISTS (SELECT 1 FROM {} T WHERE {})",
+            self.table,
+            self.key("T")
+        )
     }
 
     fn names(&self) -> Vec<String> {
@@ -113,10 +117,17 @@ impl Parts<'_> {
             .collect();
         // A column of the table that no schema of the batch knows is emptied where the row is gone.
         let is_staged = |name: &str| self.layout.columns.iter().any(|column| column.name == name);
-        let others = self.known.columns.iter().filter(|held| held.is_emptied() && !is_staged(&held.name));
+        let others = self
+            .known
+            .columns
+            .iter()
+            .filter(|held| held.is_emptied() && !is_staged(&held.name));
         sets.extend(others.map(|held| {
             let name = ident(&held.name);
-            format!("{name} = CASE WHEN S.{} < 0 THEN NULL ELSE {table}.{name} END", ident(KIND))
+            format!(
+                "{name} = CASE WHEN S.{} < 0 THEN NULL ELSE {table}.{name} END",
+                ident(KIND)
+            )
         }));
         sets.push(format!("{} = {NOW}", ident(LOADED_AT)));
         sets.join(", ")

@@ -107,6 +107,9 @@ pub(crate) struct StageInfo {
 impl StageInfo {
     /// A credential by its name.
     pub(crate) fn credential(&self, name: &str) -> Option<&str> {
-        self.creds.get(name).and_then(Json::as_str).filter(|text| !text.is_empty())
+        self.creds
+            .get(name)
+            .and_then(Json::as_str)
+            .filter(|text| !text.is_empty())
     }
 }

@@ -75,8 +75,12 @@ pub(crate) fn check(account: &str, users: &[User], data: &Json) -> Result<(), Re
 
 fn check_signed(account: &str, user: &User, token: &str) -> Result<(), Refusal> {
     let refuse = |what: String| (INVALID, format!("JWT token is invalid: {what}"));
-    let (message, signature) = token.rsplit_once('.').ok_or_else(|| refuse("it has no signature".into()))?;
-    let (header, claims) = message.split_once('.').ok_or_else(|| refuse("it has no claims".into()))?;
+    let (message, signature) = token
+        .rsplit_once('.')
+        .ok_or_else(|| refuse("it has no signature".into()))?;
+    let (header, claims) = message
+        .split_once('.')
+        .ok_or_else(|| refuse("it has no claims".into()))?;
     let part = |part: &str| -> Option<Json> {
         let bytes = BASE64URL_NOPAD.decode(part.as_bytes()).ok()?;
         serde_json::from_slice(&bytes).ok()
@@ -107,7 +111,9 @@ fn check_signed(account: &str, user: &User, token: &str) -> Result<(), Refusal> 
 
 fn check_times(claims: &Json) -> Result<(), String> {
     let time = |name: &str| {
-        let seconds = claims[name].as_u64().ok_or_else(|| format!("`{name}` is not a number of seconds"))?;
+        let seconds = claims[name]
+            .as_u64()
+            .ok_or_else(|| format!("`{name}` is not a number of seconds"))?;
         Ok::<_, String>(UNIX_EPOCH + Duration::from_secs(seconds))
     };
     let (issued, expires, now) = (time("iat")?, time("exp")?, SystemTime::now());
@@ -144,4 +150,91 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     let (content, rest) = rest.split_at_checked(length)?;
     (*first == tag).then_some((rest, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user() -> User {
+        let pem = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../schemas/keyring/tests/keys/public.pem"
+        );
+        let pem = std::fs::read_to_string(pem).expect("a key of the tests");
+        User::new("loader").with_public_key(&pem).expect("PEM")
+    }
+
+    fn now() -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs()
+    }
+
+    #[track_caller]
+    fn check_refused(header: Json, claims: Json, says: &str) {
+        let encode = |json: Json| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
+        let token = format!("{}.{}.AAAA", encode(header), encode(claims));
+        let data = json!({"AUTHENTICATOR": "SNOWFLAKE_JWT", "LOGIN_NAME": "loader", "TOKEN": token});
+        let (code, why) = check("acme", &[user()], &data).expect_err("refused");
+        assert!(code == INVALID && why.contains(says), "{code}: {why}");
+    }
+
+    #[test]
+    fn signed_tokens_are_refused_with_the_reason() {
+        let issuer = format!(
+            "ACME.LOADER.SHA256:{}",
+            BASE64.encode(digest(&SHA256, user().public_key.as_deref().expect("set")).as_ref())
+        );
+        let rs256 = || json!({"alg": "RS256", "typ": "JWT"});
+        let claims = |iss: &str, sub: &str, iat: u64, exp: u64| json!({"iss": iss, "sub": sub, "iat": iat, "exp": exp});
+        let now = now();
+        let good = claims(&issuer, "ACME.LOADER", now, now + 3_540);
+        check_refused(json!({"alg": "none"}), good.clone(), "must be RS256");
+        check_refused(rs256(), good, "signature does not fit");
+        check_refused(rs256(), claims(&issuer, "acme.loader", now, now + 60), "`sub`");
+        check_refused(
+            rs256(),
+            claims("ACME.LOADER.SHA256:x", "ACME.LOADER", now, now + 60),
+            "`iss`",
+        );
+        check_refused(
+            rs256(),
+            claims(&issuer, "ACME.LOADER", now - 7_000, now - 5_000),
+            "has expired",
+        );
+        check_refused(
+            rs256(),
+            claims(&issuer, "ACME.LOADER", now + 600, now + 700),
+            "in the future",
+        );
+        check_refused(
+            rs256(),
+            claims(&issuer, "ACME.LOADER", now, now + 7_200),
+            "more than an hour",
+        );
+        check_refused(
+            rs256(),
+            json!({"iss": issuer, "sub": "ACME.LOADER"}),
+            "`iat` is not a number",
+        );
+    }
+
+    #[test]
+    fn tokens_and_users_are_known_or_not() {
+        let users = [user().with_token("t")];
+        let login = |authenticator, user, token| {
+            let data = json!({"AUTHENTICATOR": authenticator, "LOGIN_NAME": user, "TOKEN": token});
+            check("acme", &users, &data).map_err(|(code, _)| code)
+        };
+        assert_eq!(login("OAUTH", "Loader", "t"), Ok(()));
+        assert_eq!(login("PROGRAMMATIC_ACCESS_TOKEN", "loader", "t"), Ok(()));
+        assert_eq!(login("OAUTH", "loader", "x"), Err("390303"));
+        assert_eq!(login("OAUTH", "other", "t"), Err("390100"));
+        assert_eq!(login("SNOWFLAKE", "loader", "t"), Err("390103"));
+        assert_eq!(login("SNOWFLAKE_JWT", "loader", "nonsense"), Err(INVALID));
+    }
 }

@@ -1,10 +1,12 @@
 //! The front: what a real account does and fakesnow does not.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::IntoFuture;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -36,6 +38,9 @@ pub struct Settings {
     pub format: Format,
     /// Hands out uploads as S3 does, to the front's own objects, instead of the engine's way.
     pub has_s3_stage: bool,
+    /// How long a transaction may stand still before it is taken back, with its session; a real account waits five
+    /// minutes when somebody else wants the lock, and four hours otherwise.
+    pub idle_transaction: Option<Duration>,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
 }
@@ -82,6 +87,26 @@ struct Session {
     engine_token: String,
     master: String,
     is_expired: AtomicBool,
+    /// Since when its transaction stands still.
+    idle: Mutex<Option<Instant>>,
+}
+
+impl Session {
+    /// Notes what a statement means to the transaction: `None` when it has none.
+    fn note(&self, sql: &str) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let is = |word: &str| sql.starts_with(word);
+        *idle = match *idle {
+            _ if is("BEGIN") => Some(Instant::now()),
+            _ if is("COMMIT") || is("ROLLBACK") => None,
+            held => held.map(|_| Instant::now()),
+        };
+    }
+
+    fn is_idle_for(&self, longest: Duration) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.is_some_and(|since| since.elapsed() > longest)
+    }
 }
 
 impl Front {
@@ -111,9 +136,12 @@ impl Front {
             .route(&format!("/{}/{{*key}}", objects::BUCKET), any(object))
             .layer(DefaultBodyLimit::disable())
             .with_state(account.clone());
+        let watched = account.clone();
         let server = tokio::spawn(async move {
-            let served = axum::serve(listener, router).await;
-            served.expect("a bound listener serves");
+            tokio::select! {
+                served = axum::serve(listener, router).into_future() => served.expect("a bound listener serves"),
+                () = watched.take_back() => {}
+            }
         });
         Ok(Self {
             address,
@@ -178,7 +206,10 @@ async fn fail(fault: &Fault) -> Option<Response> {
     match fault {
         Fault::Status(status, after) => {
             let status = StatusCode::from_u16(*status).expect("a test names a status");
-            let after: Vec<_> = after.iter().map(|seconds| ("retry-after", seconds.to_string())).collect();
+            let after: Vec<_> = after
+                .iter()
+                .map(|seconds| ("retry-after", seconds.to_string()))
+                .collect();
             let mut response = (status, "the script says so").into_response();
             for (name, value) in after {
                 response.headers_mut().insert(name, value.parse().expect("digits"));
@@ -196,12 +227,16 @@ async fn fail(fault: &Fault) -> Option<Response> {
 
 /// The body as JSON; drivers pack it.
 fn parse(headers: &HeaderMap, body: &Bytes) -> Option<Json> {
-    let is_packed = headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
+    let is_packed = headers
+        .get("content-encoding")
+        .is_some_and(|encoding| encoding == "gzip");
     if !is_packed {
         return serde_json::from_slice(body).ok();
     }
     let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(body.as_ref()).read_to_end(&mut plain).ok()?;
+    flate2::read::GzDecoder::new(body.as_ref())
+        .read_to_end(&mut plain)
+        .ok()?;
     serde_json::from_slice(&plain).ok()
 }
 
@@ -234,7 +269,10 @@ impl Account {
             request = request.header("Authorization", format!("Snowflake Token=\"{token}\""));
         }
         match request.send().await {
-            Ok(reply) => reply.json().await.unwrap_or_else(|_| refusal("261000", "the engine failed")),
+            Ok(reply) => reply
+                .json()
+                .await
+                .unwrap_or_else(|_| refusal("261000", "the engine failed")),
             Err(_) => refusal("261000", "the engine is away"),
         }
     }
@@ -261,7 +299,15 @@ impl Account {
             return refusal("100038", "Numeric value 'poison' is not recognized");
         }
         self.held().statements.push(sql.to_owned());
-        let mut outcome = self.forward("/queries/v1/query-request", "requestId=front", Some(&session.engine_token), body).await;
+        session.note(sql);
+        let mut outcome = self
+            .forward(
+                "/queries/v1/query-request",
+                "requestId=front",
+                Some(&session.engine_token),
+                body,
+            )
+            .await;
         if self.settings.has_s3_stage && !outcome["data"]["stageInfo"].is_null() {
             self.hand_out_s3(&mut outcome);
         }
@@ -317,12 +363,37 @@ impl Account {
         answer(&body)
     }
 
+    /// Takes transactions back that stand still.
+    async fn take_back(&self) {
+        let Some(longest) = self.settings.idle_transaction else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(longest / 10).await;
+            let idle: Vec<String> = {
+                let held = self.held();
+                let idle = held.sessions.iter().filter(|(_, session)| session.is_idle_for(longest));
+                idle.map(|(token, _)| token.clone()).collect()
+            };
+            for token in idle {
+                self.end(&token).await;
+            }
+        }
+    }
+
     async fn end(&self, token: &str) {
         let session = self.held().sessions.remove(token);
         if let Some(session) = session {
             let rollback = json!({"sqlText": "ROLLBACK"});
-            self.forward("/queries/v1/query-request", "requestId=end", Some(&session.engine_token), &rollback).await;
-            self.forward("/session", "delete=true", Some(&session.engine_token), &json!({})).await;
+            self.forward(
+                "/queries/v1/query-request",
+                "requestId=end",
+                Some(&session.engine_token),
+                &rollback,
+            )
+            .await;
+            self.forward("/session", "delete=true", Some(&session.engine_token), &json!({}))
+                .await;
         }
     }
 }
@@ -352,7 +423,9 @@ async fn login(State(account): Shared, Query(query): Params, headers: HeaderMap,
     let parameters = data["SESSION_PARAMETERS"].clone();
     let parameters = if parameters.is_null() { json!({}) } else { parameters };
     let signed = json!({"data": {"SESSION_PARAMETERS": parameters}});
-    let mut outcome = account.forward("/session/v1/login-request", &context.join("&"), None, &signed).await;
+    let mut outcome = account
+        .forward("/session/v1/login-request", &context.join("&"), None, &signed)
+        .await;
     let Some(engine_token) = outcome["data"]["token"].as_str().map(str::to_owned) else {
         return answer(&outcome);
     };
@@ -367,6 +440,7 @@ async fn login(State(account): Shared, Query(query): Params, headers: HeaderMap,
         engine_token,
         master,
         is_expired: AtomicBool::new(false),
+        idle: Mutex::default(),
     };
     account.held().sessions.insert(token, Arc::new(session));
     answer(&outcome)
@@ -377,13 +451,22 @@ async fn renew(State(account): Shared, headers: HeaderMap, body: Bytes) -> Respo
         if let Some(failed) = fail(&fault).await {
             return failed;
         }
-        return answer(&refusal("390114", "Authentication token has expired. The user must authenticate again."));
+        // What cannot be renewed has ended, with its transaction.
+        let old = parse(&headers, &body).and_then(|body| body["oldSessionToken"].as_str().map(str::to_owned));
+        account.end(&old.unwrap_or_default()).await;
+        return answer(&refusal(
+            "390114",
+            "Authentication token has expired. The user must authenticate again.",
+        ));
     }
     let old = parse(&headers, &body).and_then(|body| body["oldSessionToken"].as_str().map(str::to_owned));
     let mut held = account.held();
     let session = old.as_ref().and_then(|old| held.sessions.get(old).cloned());
     let Some(session) = session.filter(|session| Some(&session.master) == token(&headers).as_ref()) else {
-        return answer(&refusal("390104", "Session no longer exists. New login required to access the service."));
+        return answer(&refusal(
+            "390104",
+            "Session no longer exists. New login required to access the service.",
+        ));
     };
     let fresh = random();
     session.is_expired.store(false, Ordering::Relaxed);
@@ -400,7 +483,10 @@ async fn renew(State(account): Shared, headers: HeaderMap, body: Bytes) -> Respo
 
 async fn session(State(account): Shared, Query(query): Params, headers: HeaderMap) -> Response {
     let Some((token, _)) = account.session(&headers) else {
-        return answer(&refusal("390104", "Session no longer exists. New login required to access the service."));
+        return answer(&refusal(
+            "390104",
+            "Session no longer exists. New login required to access the service.",
+        ));
     };
     if query.contains_key("delete") {
         account.end(&token).await;
@@ -414,7 +500,10 @@ async fn abort() -> Response {
 
 async fn query(State(account): Shared, Query(query): Params, headers: HeaderMap, body: Bytes) -> Response {
     let Some((token, session)) = account.session(&headers) else {
-        return answer(&refusal("390104", "Session no longer exists. New login required to access the service."));
+        return answer(&refusal(
+            "390104",
+            "Session no longer exists. New login required to access the service.",
+        ));
     };
     let (Some(body), Some(request_id)) = (parse(&headers, &body), query.get("requestId").cloned()) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -423,7 +512,10 @@ async fn query(State(account): Shared, Query(query): Params, headers: HeaderMap,
     match &fault {
         Some(Fault::Gone) => {
             account.end(&token).await;
-            return answer(&refusal("390104", "Session no longer exists. New login required to access the service."));
+            return answer(&refusal(
+                "390104",
+                "Session no longer exists. New login required to access the service.",
+            ));
         }
         Some(Fault::Expired) => session.is_expired.store(true, Ordering::Relaxed),
         Some(fault) => {
@@ -462,7 +554,10 @@ fn not_yet(id: &str) -> Json {
 
 async fn result(State(account): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let Some((_, session)) = account.session(&headers) else {
-        return answer(&refusal("390104", "Session no longer exists. New login required to access the service."));
+        return answer(&refusal(
+            "390104",
+            "Session no longer exists. New login required to access the service.",
+        ));
     };
     match account.script.take("RESULT") {
         Some(Fault::Expired) => session.is_expired.store(true, Ordering::Relaxed),

@@ -1,6 +1,7 @@
-//! Serves a simulated account until it is stopped.
+//! Serves a simulated Snowflake account, for drivers and loaders alike, until it is stopped; prints where.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -24,6 +25,9 @@ struct Arguments {
     /// An access token of the user.
     #[arg(long)]
     token: Option<String>,
+    /// Takes a transaction back that stands still for so many seconds: a killed loader leaves one.
+    #[arg(long)]
+    idle_transaction: Option<u64>,
     /// Hands out uploads as S3 does.
     #[arg(long)]
     s3: bool,
@@ -45,6 +49,7 @@ async fn main() -> Result<()> {
         account: arguments.account,
         users: vec![user],
         has_s3_stage: arguments.s3,
+        idle_transaction: arguments.idle_transaction.map(Duration::from_secs),
         port: arguments.port,
         ..Settings::default()
     };

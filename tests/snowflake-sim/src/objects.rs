@@ -66,7 +66,12 @@ impl Parts {
 
 /// Claims that a request carries the credentials that the stage gave out.
 pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let credential = format!("AWS4-HMAC-SHA256 Credential={KEY_ID}/");
     text("authorization").starts_with(&credential) && text("x-amz-security-token") == TOKEN
 }

@@ -23,7 +23,8 @@ pub fn programs() -> Result<PathBuf> {
     let is_complete = || fs::read_to_string(&marker).is_ok_and(|held| held == pins);
     if !is_complete() {
         let lock = File::create(cache.join("python.lock")).context("making a lock file")?;
-        lock.lock().context("waiting for another process that installs the same")?;
+        lock.lock()
+            .context("waiting for another process that installs the same")?;
         if !is_complete() {
             install(&folder)?;
             fs::write(&marker, &pins).context("marking the environment as complete")?;
@@ -43,7 +44,14 @@ fn install(folder: &Path) -> Result<()> {
         let list = folder.join(format!("{name}.txt"));
         fs::write(&list, pins).context("writing the list of packages")?;
         let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]);
+        pip.args([
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--disable-pip-version-check",
+        ]);
         if hashes {
             pip.arg("--require-hashes");
         }

@@ -1,5 +1,7 @@
 //! A second, independent way to look at what is in the store.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value as Json, json};
 
@@ -30,7 +32,9 @@ impl Reader {
 
     /// Runs a statement whose result has texts, numbers and booleans alone.
     pub async fn query(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        let request = self.http.post(format!("{}/queries/v1/query-request?requestId=reader", self.url));
+        let request = self
+            .http
+            .post(format!("{}/queries/v1/query-request?requestId=reader", self.url));
         let request = request.header("Authorization", format!("Snowflake Token=\"{}\"", self.token));
         let mut answer: Json = request.json(&json!({"sqlText": sql})).send().await?.json().await?;
         if answer["success"] != true {
@@ -40,14 +44,42 @@ impl Reader {
         serde_json::from_value(answer["data"]["rowset"].take()).context("rows of texts")
     }
 
+    /// Uploads a file to a stage of the session's schema, as drivers do.
+    pub async fn put(&self, file: &Path, stage: &str) -> Result<()> {
+        let request = self
+            .http
+            .post(format!("{}/queries/v1/query-request?requestId=reader", self.url));
+        let request = request.header("Authorization", format!("Snowflake Token=\"{}\"", self.token));
+        let sql = format!(
+            "PUT 'file://{}' @{stage}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE",
+            file.display()
+        );
+        let answer: Json = request.json(&json!({"sqlText": sql})).send().await?.json().await?;
+        let address = answer["data"]["stageInfo"]["presignedUrl"]
+            .as_str()
+            .context("no address")?;
+        let bytes = tokio::fs::read(file).await.context("reading a file")?;
+        self.http.put(address).body(bytes).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// The columns of every row of a table, ordered by them: times as `2026-01-31 23:59:59.000001`, JSON as its text.
     pub async fn select(&self, table: &str, columns: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
         let is_time = self.times(table, columns).await?;
         let name = |column: &&str| format!("\"{}\"", column.to_ascii_uppercase());
-        let texts: Vec<String> = columns.iter().map(|column| format!("{}::VARCHAR", name(column))).collect();
-        let order: Vec<String> = columns.iter().map(|column| format!("{} NULLS FIRST", name(column))).collect();
+        let texts: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{}::VARCHAR", name(column)))
+            .collect();
+        let order: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{} NULLS FIRST", name(column)))
+            .collect();
         let (texts, order) = (texts.join(", "), order.join(", "));
-        let sql = format!("SELECT {texts} FROM \"{}\" ORDER BY {order}", table.to_ascii_uppercase());
+        let sql = format!(
+            "SELECT {texts} FROM \"{}\" ORDER BY {order}",
+            table.to_ascii_uppercase()
+        );
         let mut rows = self.query(&sql).await?;
         for row in &mut rows {
             for (cell, _) in row.iter_mut().zip(&is_time).filter(|(_, is_time)| **is_time) {

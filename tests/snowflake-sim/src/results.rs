@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::DataType;
@@ -19,7 +19,7 @@ pub enum Format {
     Arrow,
     /// Arrow in a part that is fetched by itself.
     ArrowChunks,
-    /// JSON; for results of texts, numbers and booleans.
+    /// JSON, as drivers without Arrow are answered.
     Json,
 }
 
@@ -59,7 +59,13 @@ pub(crate) fn to_chunk(answer: &mut Json, url: &str) -> Option<Vec<u8>> {
 
 fn append(batch: &RecordBatch, rows: &mut Vec<Vec<Json>>) -> Result<()> {
     for row in 0..batch.num_rows() {
-        rows.push(batch.columns().iter().map(|column| cell(column, row)).collect::<Result<_>>()?);
+        rows.push(
+            batch
+                .columns()
+                .iter()
+                .map(|column| cell(column, row))
+                .collect::<Result<_>>()?,
+        );
     }
     Ok(())
 }
@@ -78,6 +84,15 @@ fn cell(column: &ArrayRef, row: usize) -> Result<Json> {
         DataType::Int32 => column.as_primitive::<Int32Type>().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::Decimal128(_, 0) => column.as_primitive::<Decimal128Type>().value(row).to_string(),
+        DataType::Date32 => column.as_primitive::<Date32Type>().value(row).to_string(),
+        DataType::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
+        // A timestamp: seconds, and nanoseconds behind the point.
+        DataType::Struct(_) => {
+            let parts = column.as_struct();
+            let epoch = parts.column(0).as_primitive::<Int64Type>().value(row);
+            let fraction = parts.column(1).as_primitive::<Int32Type>().value(row);
+            format!("{epoch}.{fraction:09}")
+        }
         other => bail!("a JSON result of type {other} is not simulated"),
     }))
 }

@@ -54,7 +54,9 @@ impl Script {
     pub(crate) fn take(&self, sql: &str) -> Option<Fault> {
         let sql = sql.to_ascii_uppercase();
         let mut held = self.held();
-        let at = held.iter().position(|waiting| waiting.times > 0 && sql.contains(&waiting.part))?;
+        let at = held
+            .iter()
+            .position(|waiting| waiting.times > 0 && sql.contains(&waiting.part))?;
         let waiting = &mut held[at];
         if waiting.after > 0 {
             waiting.after -= 1;

@@ -22,7 +22,10 @@ impl Bench {
         let bench = Self::of(store.snowflake(Faults::none()), table, mode);
         bench.prepare().await.expect("the table can be made");
         let partitions: Vec<_> = (0..partitions).collect();
-        let entered = bench.snowflake.positions(&bench.target, &bench.topic, &partitions).await;
+        let entered = bench
+            .snowflake
+            .positions(&bench.target, &bench.topic, &partitions)
+            .await;
         entered.expect("partitions can be entered");
         bench
     }
@@ -55,10 +58,18 @@ impl Bench {
     pub(crate) fn flush_of(&self, from: Offset, lines: Vec<Line>, fences: Vec<Fence>) -> Flush {
         let to = from + (lines.len() + fences.len()) as Offset;
         let covers = vec![Cover { partition: 0, from, to }];
-        Flush::new(self.target.clone(), self.topic.clone(), covers, self.rows(from, lines), fences)
+        Flush::new(
+            self.target.clone(),
+            self.topic.clone(),
+            covers,
+            self.rows(from, lines),
+            fences,
+        )
     }
 
     pub(crate) async fn load(&self, from: Offset, lines: Vec<Line>) -> Result<Loaded, LoadError> {
-        self.snowflake.flush(Arc::new(self.flush_of(from, lines, Vec::new()))).await
+        self.snowflake
+            .flush(Arc::new(self.flush_of(from, lines, Vec::new())))
+            .await
     }
 }

@@ -58,7 +58,11 @@ impl Loader {
     async fn run(mut self) -> Counts {
         loop {
             let all: Vec<_> = (0..PARTITIONS).collect();
-            let found = self.bench.snowflake.positions(&self.bench.target, &self.bench.topic, &all).await;
+            let found = self
+                .bench
+                .snowflake
+                .positions(&self.bench.target, &self.bench.topic, &all)
+                .await;
             let Ok(found) = found else { continue };
             let at = |partition| {
                 let place = TopicPartition::new(self.bench.topic.name.clone(), partition);
@@ -166,7 +170,10 @@ async fn check(store: &Store, what: &str, seed: u64, mode: Mode) {
     }
     let mut expected = match mode {
         Mode::Append => all,
-        Mode::Upsert => newest.iter().map(|(id, version)| format!("{id}|{}", version.raw_offset)).collect(),
+        Mode::Upsert => newest
+            .iter()
+            .map(|(id, version)| format!("{id}|{}", version.raw_offset))
+            .collect(),
     };
     let mut found = store.rows(&table, &["id", "_raw_offset"]).await;
     expected.sort_unstable();
@@ -180,7 +187,11 @@ async fn check(store: &Store, what: &str, seed: u64, mode: Mode) {
         sum(|counts| counts.retried),
     );
     assert_eq!(found, expected, "{what}, seed {seed}");
-    let ends = bench.snowflake.positions(&bench.target, &bench.topic, &[0, 1, 2]).await.expect("entered");
+    let ends = bench
+        .snowflake
+        .positions(&bench.target, &bench.topic, &[0, 1, 2])
+        .await
+        .expect("entered");
     let ends: Vec<_> = ends.iter().map(|(_, next)| next).collect();
     let lengths: Vec<_> = topic.iter().map(|records| records.len() as Offset).collect();
     assert_eq!(ends, lengths, "{what}, seed {seed}");

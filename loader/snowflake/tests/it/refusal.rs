@@ -53,7 +53,10 @@ async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
         with_token(Authenticator::AccessToken),
     ] {
         let snowflake = Snowflake::new(config.clone()).expect("complete");
-        snowflake.open().await.unwrap_or_else(|error| panic!("{config:?}: {error}"));
+        snowflake
+            .open()
+            .await
+            .unwrap_or_else(|error| panic!("{config:?}: {error}"));
     }
 
     let no_passphrase = Config {
@@ -77,11 +80,26 @@ async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
         (stale, "token is fresh"),
         (named(|config| config.user = "nobody".into()), "NOBODY"),
         (named(|config| config.account = "myorg-other".into()), "390201"),
-        (named(|config| config.warehouse = Some("absent".into())), "warehouse `absent` does not exist"),
-        (named(|config| config.role = Some("absent".into())), "role `absent` does not exist"),
-        (named(|config| config.database = "absent".into()), "database `absent` does not exist"),
-        (named(|config| config.schema = "absent".into()), "schema `absent` does not exist"),
-        (named(|config| config.url = Some("ftp://x".into())), "`url` is not understood"),
+        (
+            named(|config| config.warehouse = Some("absent".into())),
+            "warehouse `absent` does not exist",
+        ),
+        (
+            named(|config| config.role = Some("absent".into())),
+            "role `absent` does not exist",
+        ),
+        (
+            named(|config| config.database = "absent".into()),
+            "database `absent` does not exist",
+        ),
+        (
+            named(|config| config.schema = "absent".into()),
+            "schema `absent` does not exist",
+        ),
+        (
+            named(|config| config.url = Some("ftp://x".into())),
+            "`url` is not understood",
+        ),
     ];
     for (config, says) in cases {
         let error = refused(config).await;
@@ -90,9 +108,17 @@ async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
     store.front().fail("LOGIN", Fault::Status(403, None), 0, 1);
     assert!(refused(base.clone()).await.contains("is `account` right"));
     for (code, message, says) in [
-        ("003001", "Insufficient privileges to operate on table 'T'", "what the role is granted"),
+        (
+            "003001",
+            "Insufficient privileges to operate on table 'T'",
+            "what the role is granted",
+        ),
         ("000606", "No active warehouse selected", "check the warehouse"),
-        ("090073", "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota.", "quota"),
+        (
+            "090073",
+            "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota.",
+            "quota",
+        ),
     ] {
         store.front().fail("SELECT", Fault::Refused(code, message), 0, 1);
         let error = refused(base.clone()).await;
@@ -104,10 +130,10 @@ async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
 async fn bad_rows_are_found_by_halving() {
     let mut store = Store::fronted(settings()).await;
     store.front().poison(Some("POISON"));
-    for (table, inline_rows, count) in [("b_inline", 5_000, 400), ("b_file", 0, 3_000)] {
+    for (table, inline_rows, count) in [("b_inline", 5_000, 200), ("b_file", 0, 600)] {
         store.config.inline_rows = inline_rows;
         let bench = Bench::new(&store, table, Mode::Upsert, 1).await;
-        let bad = [3, 7, 250, count - 1];
+        let bad = [3, 150, count - 1];
         let lines = (0..count).map(|id| match bad.contains(&id) {
             true => Line::new(id, 1).note("holds POISON"),
             false => Line::new(id, 1),
@@ -136,7 +162,11 @@ async fn an_account_that_is_away_is_waited_for() {
         retry_timeout: std::time::Duration::from_millis(50),
         ..store.config.clone()
     };
-    let away = Snowflake::new(config).expect("complete").open().await.expect_err("nobody answers");
+    let away = Snowflake::new(config)
+        .expect("complete")
+        .open()
+        .await
+        .expect_err("nobody answers");
     assert_eq!(away.class(), Class::Retry, "{away}");
     assert!(away.to_string().contains("is not reached"), "{away}");
     let snowflake = store.snowflake(Faults::none());

@@ -52,7 +52,10 @@ async fn a_flush_takes_eight_statements_at_most_whatever_the_number_of_partition
             bench.snowflake.flush(flush).await.expect("in order");
             let statements = store.front().take_statements();
             if number > 1 {
-                let heads: Vec<_> = statements.iter().map(|sql| sql.split(' ').next().unwrap_or_default()).collect();
+                let heads: Vec<_> = statements
+                    .iter()
+                    .map(|sql| sql.split(' ').next().unwrap_or_default())
+                    .collect();
                 println!("{table}, with a fence {has_fence}: {}", heads.join(", "));
                 assert_eq!(statements.len(), expected[usize::from(has_fence)], "{statements:#?}");
             }
@@ -67,18 +70,37 @@ async fn tables_are_described_clustered_and_transient() {
     store.config.cluster_by = [("t_new".to_owned(), vec!["at".to_owned()])].into();
     let bench = Bench::new(&store, "t_new", Mode::Upsert, 1).await;
     let statements = store.front().take_statements();
-    let create = statements.iter().find(|sql| sql.contains("CREATE TRANSIENT TABLE")).expect("made");
+    let create = statements
+        .iter()
+        .find(|sql| sql.contains("CREATE TRANSIENT TABLE"))
+        .expect("made");
     assert!(create.contains("CLUSTER BY (\"AT\")"), "{create}");
-    assert!(create.contains("\"NOTE\" VARCHAR COMMENT 'A text. [text: redact]'"), "{create}");
-    assert!(create.contains("\"ID\" NUMBER(38,0) NOT NULL COMMENT 'The key.'"), "{create}");
+    assert!(
+        create.contains("\"NOTE\" VARCHAR COMMENT 'A text. [text: redact]'"),
+        "{create}"
+    );
+    assert!(
+        create.contains("\"ID\" NUMBER(38,0) NOT NULL COMMENT 'The key.'"),
+        "{create}"
+    );
     let second = Sample::second("t_new");
-    bench.snowflake.prepare(&bench.target, &second.shape()).await.expect("widened");
+    bench
+        .snowflake
+        .prepare(&bench.target, &second.shape())
+        .await
+        .expect("widened");
     let statements = store.front().take_statements();
     let alter: Vec<_> = statements.iter().filter(|sql| sql.starts_with("ALTER TABLE")).collect();
     assert_eq!(alter.len(), 1, "{alter:?}");
-    assert!(alter[0].contains("ADD COLUMN IF NOT EXISTS \"ADDED\" VARCHAR COMMENT"), "{alter:?}");
+    assert!(
+        alter[0].contains("ADD COLUMN IF NOT EXISTS \"ADDED\" VARCHAR COMMENT"),
+        "{alter:?}"
+    );
     let reader = store.reader().await;
-    reader.query("CREATE TABLE \"T_STRANGE\" (\"ID\" NUMBER(38,0))").await.expect("somebody else's table");
+    reader
+        .query("CREATE TABLE \"T_STRANGE\" (\"ID\" NUMBER(38,0))")
+        .await
+        .expect("somebody else's table");
     let strange = Bench::of(bench.snowflake.clone(), "t_strange", Mode::Upsert);
     let error = strange.prepare().await.expect_err("not one of ours").to_string();
     assert!(error.contains("it is not one of ours"), "{error}");
@@ -94,7 +116,10 @@ async fn a_spool_loads_as_a_flush_does() {
         assert!(spool.push(row).expect("on disk"));
     }
     let other = Sample::second("s_spool").row_at(0, 0, &Line::new(1, 1));
-    assert!(!spool.push(&other).expect("nothing written"), "another schema is another spool");
+    assert!(
+        !spool.push(&other).expect("nothing written"),
+        "another schema is another spool"
+    );
     assert_eq!((spool.len(), spool.refused().len()), (25_000, 0));
     assert!(spool.bytes_on_disk() > 0);
     let mut head = bench.flush_of(0, Vec::new(), Vec::new());

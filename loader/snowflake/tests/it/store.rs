@@ -22,7 +22,9 @@ pub(crate) struct Store {
 
 /// Keys of the tests.
 pub(crate) fn key(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/keyring/tests/keys").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../schemas/keyring/tests/keys")
+        .join(file)
 }
 
 /// The account that the front simulates.

@@ -3,7 +3,7 @@
 use crate::tree::{Arrow, area, arrows, assert_none, folder, metadata};
 
 /// What tests of the product may be played with: none of it is in a build of the product.
-const PROPS: [&str; 3] = ["zendesk-sim", "zenfloe-harness", "zenfloe-oracle"];
+const PROPS: [&str; 4] = ["zendesk-sim", "snowflake-sim", "zenfloe-harness", "zenfloe-oracle"];
 /// What the demo starts, and what it proves its tables with.
 const OF_THE_DEMO: [&str; 2] = ["zendesk-sim", "zenfloe-oracle"];
 /// What knows nothing of the product, so that it cannot share the product's mistakes.

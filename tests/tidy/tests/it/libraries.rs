@@ -25,7 +25,7 @@ const KEYS: [Door; 4] = [
 ];
 
 /// The rest of the product's doors; what tests use is theirs to choose.
-const DOORS: [Door; 6] = [
+const DOORS: [Door; 11] = [
     // Besides keys, only passwords are kept out of sight: those of the API, and of what others talk to.
     door(
         "secrecy",
@@ -35,13 +35,21 @@ const DOORS: [Door; 6] = [
             "schemas/log-kafka",
             "schemas/registry",
             "loader/postgres",
+            "loader/snowflake",
         ],
     ),
     // librdkafka is C, and its habits are learned in one place.
     door("rdkafka", &["schemas/log-kafka"]),
     door("schema_registry_converter", &["schemas/registry"]),
-    // The API client; the registry's client, whose library is built on it.
-    door("reqwest", &["extractor/zendesk", "schemas/registry"]),
+    // The API clients; the registry's client, whose library is built on it.
+    door("reqwest", &["extractor/zendesk", "schemas/registry", "loader/snowflake"]),
+    // Signing keys, as all keys.
+    door("ring", &["schemas/keyring"]),
+    door("pkcs8", &["schemas/keyring"]),
+    // Slow to build: whoever does not load into Snowflake builds none of them.
+    door("arrow-array", &["loader/snowflake"]),
+    door("parquet", &["loader/snowflake"]),
+    door("object_store", &["loader/snowflake"]),
     door("tokio-postgres", &["loader/postgres"]),
     // The embedded log, the embedded registry inside its file, the embedded destination.
     door("rusqlite", &["schemas/log-file", "schemas/registry", "loader/sqlite"]),
