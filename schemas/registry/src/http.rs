@@ -102,7 +102,25 @@ impl HttpRegistry {
     }
 
     /// Sees to it that a subject is checked strictly; `false` when the registry wants it to exist first.
+    ///
+    /// Of several that set a level at once some registries answer a conflict to all but one: it is looked at again.
     async fn level(&self, subject: &str) -> Result<bool, RegistryError> {
+        for _ in 0..CONFLICTS {
+            match self.level_once(subject).await? {
+                Set::Conflict => tokio::time::sleep(AFTER_CONFLICT).await,
+                Set::Done => return Ok(true),
+                Set::NoSubject => return Ok(false),
+            }
+        }
+        Err(RegistryError::Away {
+            what: format!(
+                "{}: setting the level of `{subject}` conflicts with others who set it",
+                self.base
+            ),
+        })
+    }
+
+    async fn level_once(&self, subject: &str) -> Result<Set, RegistryError> {
         let path = format!("/config/{}", escaped(subject));
         let asked = self
             .ask(Method::GET, &format!("{path}?defaultToGlobal=true"), None)
@@ -112,14 +130,15 @@ impl HttpRegistry {
             .unwrap_or("the registry's own level")
             .to_owned();
         if asked.status.is_success() && matches!(found.as_str(), LEVEL | STRICTER) {
-            return Ok(true);
+            return Ok(Set::Done);
         }
         let set = self
             .ask(Method::PUT, &path, Some(json!({ "compatibility": LEVEL })))
             .await?;
         match set.status {
-            status if status.is_success() => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(Set::Done),
+            StatusCode::NOT_FOUND => Ok(Set::NoSubject),
+            StatusCode::CONFLICT => Ok(Set::Conflict),
             status if is_passing(status) => Err(self.refused("setting a level", &set)),
             // The credentials themselves are at fault when nothing at all may be read.
             _ if asked.status == StatusCode::UNAUTHORIZED => Err(self.refused("reading a level", &asked)),
@@ -182,6 +201,13 @@ impl HttpRegistry {
             _ => RegistryError::Broken { what },
         }
     }
+}
+
+/// What became of a level that was to be set.
+enum Set {
+    Done,
+    NoSubject,
+    Conflict,
 }
 
 /// A client as the configuration wants it.

@@ -196,7 +196,8 @@ impl Simulator {
         self.shared.ledger().states(collection)
     }
 
-    /// The SLA clocks of every ticket as they were last served.
+    /// The SLA clocks of every ticket as they were served with its newest version: once for each time, in order. They
+    /// move without any change of the ticket, so that a page that is asked for twice may tell two things.
     pub fn served_slas(&self) -> Vec<ServedSlas> {
         self.shared.served_slas()
     }

@@ -16,6 +16,8 @@ pub(crate) struct DemoAccount {
     simulator: Simulator,
     credentials: Credentials,
     changes: usize,
+    /// The highest id of each collection before this run's changes.
+    newest_before: BTreeMap<&'static str, i64>,
     /// The SLA clocks of each ticket as they were last served: they move without any change of the ticket, and
     /// the simulator forgets with its process what it served.
     clocks: PathBuf,
@@ -61,11 +63,20 @@ impl DemoAccount {
         }
         let tickets = simulator.with_account(|account| account.len(Collection::Tickets));
         let changes = if is_first { 0 } else { (tickets / 50).max(10) };
+        let newest = |collection: Collection| {
+            let ids = simulator.records(collection).map(|truth| truth.id);
+            (collection.name(), ids.max().unwrap_or(0))
+        };
+        let newest_before = match changes {
+            0 => BTreeMap::new(),
+            _ => Collection::ALL.into_iter().map(newest).collect(),
+        };
         simulator.apply_random(changes, u64::try_from(now()).unwrap_or(0));
         Ok(Self {
             simulator,
             credentials,
             changes,
+            newest_before,
             clocks: files.at("served-slas.json"),
         })
     }
@@ -118,6 +129,12 @@ impl DemoAccount {
             (record, truth)
         };
         self.simulator.records(collection).map(with_clocks).collect()
+    }
+
+    /// Claims that a row was made and removed by this run's changes, before anyone could see it.
+    pub(crate) fn is_unseen(&self, collection: &str, truth: &Truth) -> bool {
+        let before = self.newest_before.get(collection).copied();
+        truth.is_removed && before.is_some_and(|before| truth.id > before)
     }
 
     /// Keeps what was served over the end of the process.

@@ -125,7 +125,7 @@ pub(crate) struct Ledger {
     versions: HashMap<Collection, Versions>,
     states: HashMap<Collection, States>,
     /// Version and time of the clocks served last.
-    slas: HashMap<i64, (i64, i64)>,
+    slas: HashMap<i64, (i64, Vec<i64>)>,
 }
 
 impl Ledger {
@@ -182,15 +182,23 @@ impl Ledger {
 
     /// SLA clocks were served.
     pub(crate) fn served_slas(&mut self, id: i64, version: i64, at: i64) {
-        if !self.is_off {
-            self.slas.insert(id, (version, at));
+        if self.is_off {
+            return;
+        }
+        let held = self.slas.entry(id).or_insert((version, Vec::new()));
+        if held.0 != version {
+            *held = (version, Vec::new());
+        }
+        if held.1.last() != Some(&at) {
+            held.1.push(at);
         }
     }
 
     /// When the clocks of this version of a ticket were last served.
     pub(crate) fn slas_served_at(&self, id: i64, version: Option<i64>) -> Option<i64> {
-        let (served, at) = self.slas.get(&id)?;
-        (Some(*served) == version).then_some(*at)
+        let (served, times) = self.slas.get(&id)?;
+        let last = times.last()?;
+        (Some(*served) == version).then_some(*last)
     }
 
     /// All versions by id and version.
@@ -237,12 +245,12 @@ impl Ledger {
         all
     }
 
-    /// Ticket, version and time of all clocks served last, by ticket.
+    /// Ticket, version and time of all clocks that were served of a ticket's newest served version, in order.
     pub(crate) fn slas(&self) -> Vec<(i64, i64, i64)> {
         let mut all: Vec<_> = self
             .slas
             .iter()
-            .map(|(id, (version, at))| (*id, *version, *at))
+            .flat_map(|(id, (version, times))| times.iter().map(|at| (*id, *version, *at)))
             .collect();
         all.sort_unstable();
         all

@@ -1,0 +1,183 @@
+//! Exactly once, counted where doubles show: an upsert would hide them.
+//!
+//! A page that the account served may have been lost with a killed process; what was in it is served again,
+//! perhaps in a newer state. So of every version: *taken* (the client went on behind its page) ⊆ raw ⊆ served,
+//! and each once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use zendesk_sim::{Collection, Simulator};
+use zenfloe_catalog::Catalog;
+use zenfloe_record::CleanKind;
+
+use crate::topics::tally;
+use crate::{CleanRecord, RawState, Topics};
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Raw records by collection.
+    pub raw: BTreeMap<String, usize>,
+    /// Clean records by table, fences included.
+    pub clean: BTreeMap<String, usize>,
+    /// Clean rows and deletions by table: what a destination that keeps every state must hold.
+    pub states: BTreeMap<String, usize>,
+}
+
+/// Proves the promise for every collection and table.
+pub async fn exactly_once(simulator: &Simulator, topics: &mut Topics) -> anyhow::Result<Counted> {
+    let mut counted = Counted::default();
+    let clean = topics.clean().await?;
+    for record in &clean {
+        *counted.clean.entry(record.table.clone()).or_default() += 1;
+        *counted.states.entry(record.table.clone()).or_default() += usize::from(record.kind != CleanKind::Fence);
+    }
+    for collection in Collection::ALL {
+        let raw = topics.raw(collection.name()).await?;
+        let result = match version_field(collection) {
+            Some(field) => versions(simulator, collection, field, &raw),
+            None => states(simulator, collection, &raw),
+        };
+        result.with_context(|| format!("collection {}", collection.name()))?;
+        origins(collection, &raw, &clean).with_context(|| format!("tables of {}", collection.name()))?;
+        counted.raw.insert(collection.name().to_owned(), raw.len());
+    }
+    once_per_origin(&clean)?;
+    Ok(counted)
+}
+
+/// The field of Zendesk's own version.
+fn version_field(collection: Collection) -> Option<&'static str> {
+    match collection {
+        Collection::Tickets => Some("generated_timestamp"),
+        Collection::Users | Collection::Organizations => Some("updated_at"),
+        _ => None,
+    }
+}
+
+/// Whole seconds since 1970, however they are written.
+fn seconds(value: &Value) -> anyhow::Result<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().context("whole seconds"),
+        Value::String(text) => Ok(text.parse::<jiff::Timestamp>()?.as_second()),
+        other => anyhow::bail!("no time: {other}"),
+    }
+}
+
+/// Users and organizations of the newest minute are left for later: their seconds may still grow.
+const UNSETTLED_SECONDS: i64 = 62;
+
+fn versions(simulator: &Simulator, collection: Collection, field: &str, raw: &[RawState]) -> anyhow::Result<()> {
+    let mut published = Vec::new();
+    for state in raw {
+        ensure!(!state.is_deletion, "exports tell deletions in the record itself");
+        published.push((state.key.parse::<i64>()?, seconds(&state.json[field])?));
+    }
+    let counts = tally(published);
+    let doubled: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).take(5).collect();
+    ensure!(doubled.is_empty(), "published more than once: {doubled:?}");
+    let served = simulator.served_versions(collection);
+    let known: BTreeSet<_> = served.iter().map(|version| (version.id, version.version)).collect();
+    let strange: Vec<_> = counts
+        .keys()
+        .filter(|version| !known.contains(version))
+        .take(5)
+        .collect();
+    ensure!(strange.is_empty(), "published and never served: {strange:?}");
+    let is_settled = |version: &&zendesk_sim::ServedVersion| {
+        collection == Collection::Tickets || version.last_served_at - version.version > UNSETTLED_SECONDS
+    };
+    let lost: Vec<_> = served
+        .iter()
+        .filter(|version| version.is_taken)
+        .filter(is_settled)
+        .filter(|version| !counts.contains_key(&(version.id, version.version)))
+        .take(5)
+        .collect();
+    ensure!(lost.is_empty(), "taken and not published: {lost:?}");
+    Ok(())
+}
+
+fn states(simulator: &Simulator, collection: Collection, raw: &[RawState]) -> anyhow::Result<()> {
+    let mut published: BTreeMap<i64, Vec<Option<&Value>>> = BTreeMap::new();
+    for state in raw {
+        let row = published.entry(state.key.parse()?).or_default();
+        let now = (!state.is_deletion).then_some(&state.json);
+        ensure!(
+            row.last() != Some(&now),
+            "row {} published twice in one state",
+            state.key
+        );
+        row.push(now);
+    }
+    let mut served: BTreeMap<i64, Vec<(Value, bool)>> = BTreeMap::new();
+    for state in simulator.served_states(collection) {
+        served
+            .entry(state.id)
+            .or_default()
+            .push((serde_json::from_str(&state.json)?, state.is_taken));
+    }
+    for (id, row) in &published {
+        let known = served.get(id).with_context(|| format!("row {id} was never served"))?;
+        let is_known = |state: &&Value| known.iter().any(|(json, _)| json == *state);
+        ensure!(
+            row.iter().flatten().all(is_known),
+            "row {id} has a state that was never served"
+        );
+    }
+    for (id, known) in &served {
+        let row = published.get(id).map(Vec::as_slice).unwrap_or_default();
+        let is_published = |json: &Value| row.iter().flatten().any(|state| *state == json);
+        let lost = known
+            .iter()
+            .filter(|(json, is_taken)| *is_taken && !is_published(json))
+            .count();
+        ensure!(lost == 0, "row {id}: {lost} states taken and not published");
+        let (last, _) = known.last().context("a served row has a state")?;
+        ensure!(is_published(last), "row {id}: the last state is not published");
+    }
+    Ok(())
+}
+
+/// Every raw record has become a row of the collection's first table, or of all that its sideloads feed.
+fn origins(collection: Collection, raw: &[RawState], clean: &[CleanRecord]) -> anyhow::Result<()> {
+    let tables = &Catalog::builtin()
+        .collection(collection.name())
+        .context("in the catalog")?
+        .tables;
+    let first = &tables.first().context("a collection feeds a table")?.name;
+    let made: BTreeSet<_> = clean
+        .iter()
+        .filter(|record| record.table == *first)
+        .map(|record| &record.origin)
+        .collect();
+    let expected: BTreeSet<_> = raw.iter().map(|state| &state.origin).collect();
+    let lost: Vec<_> = expected.difference(&made).take(5).collect();
+    ensure!(lost.is_empty(), "raw records without a row in `{first}`: {lost:?}");
+    let strange: Vec<_> = made.difference(&expected).take(5).collect();
+    ensure!(strange.is_empty(), "rows of `{first}` from nowhere: {strange:?}");
+    Ok(())
+}
+
+/// No raw record has made one row of a table twice under one revision.
+fn once_per_origin(clean: &[CleanRecord]) -> anyhow::Result<()> {
+    let name = |record: &CleanRecord| {
+        (
+            record.table.clone(),
+            record.origin.clone(),
+            record.row_key.clone(),
+            record.version.revision,
+        )
+    };
+    let counts = tally(clean.iter().map(name));
+    let doubled: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| **count != 1)
+        .map(|((table, origin, _, revision), count)| format!("{table} from {} ({revision}): {count}", origin.encode()))
+        .take(5)
+        .collect();
+    ensure!(doubled.is_empty(), "made more than once: {doubled:?}");
+    Ok(())
+}

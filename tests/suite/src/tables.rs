@@ -1,0 +1,167 @@
+//! The destination's tables, read for the oracle and for comparing two moments.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+use zendesk_sim::Collection;
+use zenfloe_catalog::Catalog;
+use zenfloe_oracle::compare::{Reader, Report, Truth, compare};
+use zenfloe_oracle::oracle::Oracle;
+use zenfloe_oracle::token::TokenRoot;
+
+use crate::world::SOURCE;
+use crate::{RawState, World};
+
+/// The texts of a row, by column.
+type Row = HashMap<String, Option<String>>;
+
+/// Tables of one schema, in memory.
+pub struct Tables {
+    rows: HashMap<String, HashMap<Vec<String>, Row>>,
+    dumps: BTreeMap<String, Vec<String>>,
+}
+
+impl Tables {
+    /// Reads every table of the catalog that the schema has.
+    pub async fn read(world: &World, schema: &str) -> anyhow::Result<Self> {
+        let (client, connection) = tokio_postgres::connect(&world.postgres.url("postgres"), NoTls).await?;
+        tokio::spawn(connection);
+        let mut tables = Self {
+            rows: HashMap::new(),
+            dumps: BTreeMap::new(),
+        };
+        for table in Catalog::builtin()
+            .collections()
+            .iter()
+            .flat_map(|collection| &collection.tables)
+        {
+            let query = format!("SELECT * FROM {schema}.\"{}\"", table.name);
+            let answer = client.simple_query(&query).await.with_context(|| query.clone())?;
+            for message in answer {
+                let SimpleQueryMessage::Row(found) = message else {
+                    continue;
+                };
+                let row: Row = found
+                    .columns()
+                    .iter()
+                    .enumerate()
+                    .map(|(index, column)| (column.name().to_owned(), found.get(index).map(str::to_owned)))
+                    .collect();
+                tables.keep(&table.name, &table.key, row);
+            }
+        }
+        tables.dumps.values_mut().for_each(|dump| dump.sort_unstable());
+        Ok(tables)
+    }
+
+    fn keep(&mut self, table: &str, key: &[String], row: Row) {
+        let mut cells: Vec<_> = row.iter().filter(|(name, _)| *name != "_loaded_at").collect();
+        cells.sort_unstable();
+        self.dumps
+            .entry(table.to_owned())
+            .or_default()
+            .push(format!("{cells:?}"));
+        let key = key.iter().map(|name| row[name].clone().unwrap_or_default()).collect();
+        self.rows.entry(table.to_owned()).or_default().insert(key, row);
+    }
+
+    /// The number of rows by table, every state of a row counted.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.dumps
+            .iter()
+            .map(|(table, dump)| (table.clone(), dump.len()))
+            .collect()
+    }
+
+    /// All that the tables hold but when it was loaded, sorted.
+    pub fn dumps(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.dumps
+    }
+}
+
+impl Reader for Tables {
+    fn row(
+        &mut self,
+        table: &str,
+        key: &[(String, String)],
+        columns: &[String],
+    ) -> anyhow::Result<Option<Vec<Option<String>>>> {
+        let key: Vec<String> = key.iter().map(|(_, value)| value.clone()).collect();
+        let row = self.rows.get(table).and_then(|rows| rows.get(&key));
+        Ok(row.map(|row| columns.iter().map(|name| row.get(name).cloned().flatten()).collect()))
+    }
+
+    fn live(&mut self, table: &str) -> anyhow::Result<u64> {
+        let rows = self.rows.get(table).into_iter().flat_map(HashMap::values);
+        Ok(rows.filter(|row| row["_deleted"].as_deref() == Some("f")).count() as u64)
+    }
+}
+
+/// Compares every row and column of the tables with the account.
+///
+/// SLA clocks move without any change of their ticket. What was published of them must be one of the things that
+/// were served with the ticket's version, and the table must hold what was published last.
+pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tables) -> anyhow::Result<Report> {
+    let oracle = Oracle {
+        source: SOURCE.into(),
+        root: TokenRoot::parse(&world.token_key()?),
+    };
+    let clocks = published_clocks(world, tickets)?;
+    let mut report = Report::default();
+    for collection in Collection::ALL {
+        let seen: BTreeSet<i64> = world
+            .simulator
+            .served_states(collection)
+            .iter()
+            .map(|state| state.id)
+            .collect();
+        let truths = world.simulator.records(collection).map(|truth| {
+            let mut record: Value = serde_json::from_str(&truth.json).expect("the simulator writes JSON");
+            if collection == Collection::Tickets
+                && let Some(slas) = clocks.get(&truth.id)
+            {
+                record["slas"] = slas.clone();
+            }
+            Truth {
+                record,
+                is_removed: truth.is_removed,
+                is_unseen: truth.is_removed && !seen.contains(&truth.id),
+            }
+        });
+        let held = Catalog::builtin()
+            .collection(collection.name())
+            .context("in the catalog")?;
+        compare(&oracle, held, truths, tables, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// The clocks of each ticket as they were published last.
+fn published_clocks(world: &World, tickets: &[RawState]) -> anyhow::Result<HashMap<i64, Value>> {
+    let mut newest: HashMap<i64, (i64, &Value)> = HashMap::new();
+    for state in tickets {
+        let version = state.json["generated_timestamp"]
+            .as_i64()
+            .context("a ticket has a version")?;
+        let held = newest.entry(state.key.parse()?).or_insert((version, &state.json));
+        if version >= held.0 {
+            *held = (version, &state.json);
+        }
+    }
+    let mut served: HashMap<i64, Vec<Value>> = HashMap::new();
+    for slas in world.simulator.served_slas() {
+        if let Some(json) = slas.json {
+            served.entry(slas.id).or_default().push(serde_json::from_str(&json)?);
+        }
+    }
+    let mut clocks = HashMap::new();
+    for (id, told) in served {
+        let (_, ticket) = newest.get(&id).with_context(|| format!("ticket {id} is published"))?;
+        let slas = &ticket["slas"];
+        ensure!(told.contains(slas), "ticket {id}: its clocks were never served so");
+        clocks.insert(id, slas.clone());
+    }
+    Ok(clocks)
+}
