@@ -48,13 +48,13 @@ impl Stage {
         }
         let mut attempt = 0;
         loop {
-            let error = match self.destination.flush(flush.clone()).await {
-                Ok(loaded) => {
-                    if attempt > 0 {
-                        self.patience.over();
-                    }
-                    return Ok(Outcome::Loaded(loaded));
-                }
+            let result = self.destination.flush(flush.clone()).await;
+            let is_away = matches!(&result, Err(error) if error.class() == Class::Retry);
+            if attempt > 0 && !is_away {
+                self.patience.over();
+            }
+            let error = match result {
+                Ok(loaded) => return Ok(Outcome::Loaded(loaded)),
                 Err(error) => error,
             };
             match error.class() {

@@ -12,7 +12,7 @@ use zenfloe_record::{Offset, SourceName, Topic, TopicPartition};
 use crate::Progress;
 
 /// How often it is told.
-const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// Where a partition of ours stands.
 #[derive(Debug, Clone, Copy)]

@@ -14,15 +14,18 @@ use zenfloe_destination::LoadError;
 pub(crate) enum Trouble {
     /// One of the rows is at fault: what is wrong, without a value.
     Row(String),
+    /// One key stands twice in the statement.
+    Twice,
     /// Anything else.
     Load(LoadError),
 }
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        match error.as_db_error().filter(|said| is_about_rows(said.code().code())) {
-            Some(said) => Self::Row(row_fault(said)),
-            None => Self::Load(from(error)),
+        match error.as_db_error().map(|said| (said, said.code().code())) {
+            Some((_, "21000")) => Self::Twice,
+            Some((said, code)) if is_about_rows(code) => Self::Row(row_fault(said)),
+            _ => Self::Load(from(error)),
         }
     }
 }
@@ -33,9 +36,9 @@ impl From<LoadError> for Trouble {
     }
 }
 
-/// Data exceptions, violated constraints, a key given twice, and limits such as the size of an index entry.
+/// Data exceptions, violated constraints, and limits such as the size of an index entry.
 fn is_about_rows(code: &str) -> bool {
-    ["22", "23", "21", "54"].contains(&&code[..2])
+    ["22", "23", "54"].contains(&&code[..2])
 }
 
 /// The error as the loader's, by its SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -105,7 +108,6 @@ fn chain(error: &Error) -> String {
 fn row_fault(said: &DbError) -> String {
     let code = said.code().code();
     let condition = match code {
-        "21000" => "its key stands twice in one statement",
         "22003" => "a number is out of range",
         "22007" | "22008" => "a time is out of range",
         "22021" | "22P05" => "a text holds a character that the database's encoding lacks",

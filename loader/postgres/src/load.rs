@@ -10,7 +10,7 @@ use crate::encode::{Encoder, HEADER, TRAILER};
 use crate::error::{Trouble, broken};
 use crate::ledger::{Moved, compare_and_swap};
 use crate::session::{Session, Statements};
-use crate::staging::{self, Staged, StagedKey, upsert};
+use crate::staging::{self, Staged, StagedKey, Take, upsert};
 use crate::suppress::{Fences, clean, enter, index_scopes, rules};
 use crate::table::{Found, columns};
 
@@ -87,7 +87,7 @@ async fn write(
 ) -> Result<Written, LoadError> {
     let rules = rules(statements, &flush.target, &segment.shape).await?;
     let staged = &statements.session.staged[&StagedKey::of(flush, segment)];
-    let upsert = upsert(&statements.session.place, flush, segment, staged, found, &rules);
+    let upsert = |take| upsert(&statements.session.place, flush, segment, staged, found, &rules, take);
     let rows = match flush.target.mode {
         Mode::Upsert => newest(&segment.rows),
         Mode::Append => segment.rows.iter().collect(),
@@ -103,6 +103,7 @@ async fn write(
         Ok(written) => Ok(written),
         Err(Trouble::Load(error)) => Err(error),
         Err(Trouble::Row(detail)) => attempt.find_faults(&rows, detail).await,
+        Err(Trouble::Twice) => Err(twice()),
     }
 }
 
@@ -128,14 +129,29 @@ struct Attempt<'a> {
     statements: &'a Statements<'a>,
     segment: &'a Segment,
     staged: &'a Staged,
-    upsert: &'a str,
+    upsert: &'a (dyn Fn(Take) -> String + Sync),
 }
 
 impl Attempt<'_> {
+    /// Writes rows. Two records may have one primary key and differ in their own keys: then the database chooses.
     async fn run(&self, rows: &[&Row]) -> Result<Written, Trouble> {
+        match self.run_taking(Take::All, rows).await {
+            Err(Trouble::Twice) => {
+                self.undo().await?;
+                self.run_taking(Take::Newest, rows).await
+            }
+            done => done,
+        }
+    }
+
+    async fn run_taking(&self, take: Take, rows: &[&Row]) -> Result<Written, Trouble> {
         let mut written = self.stream(rows).await?;
-        written.written = self.statements.write(self.upsert).await?;
+        written.written = self.statements.write(&(self.upsert)(take)).await?;
         Ok(written)
+    }
+
+    async fn undo(&self) -> Result<(), LoadError> {
+        self.statements.run("ROLLBACK TO SAVEPOINT rows").await.map(drop)
     }
 
     /// Streams rows into the temporary table, but for those that cannot be encoded.
@@ -182,20 +198,18 @@ impl Attempt<'_> {
             }
             let (left, right) = rows.split_at(rows.len() / 2);
             for half in [left, right] {
-                self.statements.run("ROLLBACK TO SAVEPOINT rows").await?;
+                self.undo().await?;
                 match self.run(half).await {
                     Ok(written) => found.refused.extend(written.refused),
                     Err(Trouble::Row(detail)) => suspects.push((half, detail)),
                     Err(Trouble::Load(error)) => return Err(error),
+                    Err(Trouble::Twice) => return Err(twice()),
                 }
             }
         }
-        self.statements.run("ROLLBACK TO SAVEPOINT rows").await?;
+        self.undo().await?;
         if found.refused.is_empty() {
-            // Two record keys with one primary key: no row is at fault alone.
-            return Err(broken(
-                "rows are refused together and accepted apart: their keys are not what their records say",
-            ));
+            return Err(broken("rows are refused together and accepted apart"));
         }
         Ok(found)
     }
@@ -207,4 +221,9 @@ fn refused(row: &Row, detail: String) -> RefusedRow {
         offset: row.offset,
         detail,
     }
+}
+
+/// A statement that takes each key once cannot find one twice.
+fn twice() -> LoadError {
+    broken("a statement that takes the newest row of each key found one twice")
 }

@@ -74,6 +74,15 @@ fn written(segment: &Segment) -> impl Iterator<Item = &ColumnShape> {
         .filter(|column| is_written(segment.kind, column.role))
 }
 
+/// Which rows of a temporary table a statement takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// All of them: each key stands once.
+    All,
+    /// The newest of each key; it costs a sort of whole rows.
+    Newest,
+}
+
 /// The statement that brings the rows of a temporary table into the table of the flush.
 pub(crate) fn upsert(
     place: &Place,
@@ -82,17 +91,33 @@ pub(crate) fn upsert(
     staged: &Staged,
     found: &[Found],
     rules: &Rules,
+    take: Take,
 ) -> String {
     let names: Vec<&str> = written(segment).map(|column| column.name.as_str()).collect();
     let values: Vec<String> = written(segment).map(|column| value(column, rules)).collect();
+    let (distinct, order) = match take {
+        Take::All => (String::new(), String::new()),
+        Take::Newest => newest_of_key(&segment.shape),
+    };
     format!(
-        "INSERT INTO {} AS t ({}, \"{LOADED_AT}\") SELECT {}, now() FROM {} s{}{}",
+        "INSERT INTO {} AS t ({}, \"{LOADED_AT}\") SELECT{distinct} {}, now() FROM {} s{}{order}{}",
         place.table(&flush.target.table),
         list(names),
         values.join(", "),
         staged.name,
         not_suppressed(place, flush, segment, rules),
         conflict(flush.target.mode, segment, found),
+    )
+}
+
+/// What makes a SELECT keep the newest row of each key.
+fn newest_of_key(shape: &TableShape) -> (String, String) {
+    let keys: Vec<String> = shape.key_names().map(|name| format!("s.\"{name}\"")).collect();
+    let versions = VERSION_COLUMNS.map(|name| format!("s.\"{name}\" DESC"));
+    let distinct = format!(" DISTINCT ON ({})", keys.join(", "));
+    (
+        distinct,
+        format!(" ORDER BY {}, {}", keys.join(", "), versions.join(", ")),
     )
 }
 

@@ -93,10 +93,12 @@ pub(crate) async fn index_scopes(session: &mut Session, flush: &Flush) -> Result
         if session.indexed.contains(&known) {
             continue;
         }
-        if let Some(found) = columns(session, table).await?.iter().find(|found| found.name == column) {
-            make_index(session, table, found).await?;
+        let found = columns(session, table).await?;
+        // Fences may come before the first row, and with it the table.
+        if let Some(column) = found.iter().find(|found| found.name == column) {
+            make_index(session, table, column).await?;
+            session.indexed.insert(known);
         }
-        session.indexed.insert(known);
     }
     Ok(())
 }

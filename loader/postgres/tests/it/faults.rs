@@ -145,3 +145,73 @@ async fn columns_are_typed_and_described() {
     destination.prepare(&target, &shape).await.expect("nothing to do");
     assert!(database.query(described).await.ends_with("text|It's new."));
 }
+
+/// The batch tells rows apart by their records' keys; the table by the primary key.
+#[tokio::test]
+async fn two_record_keys_with_one_primary_key_are_one_row() {
+    let database = Database::new().await;
+    let destination = database.destination();
+    let (target, topic) = place();
+    destination
+        .prepare(&target, &Sample::new("things").shape())
+        .await
+        .expect("a new table");
+    destination.positions(&target, &topic, &[0]).await.expect("entered");
+    let mut flush = (*flush(0, &[Line::new(1, 5), Line::new(1, 7), Line::new(1, 6), Line::new(2, 1)])).clone();
+    for (number, row) in flush.segments[0].rows.iter_mut().enumerate() {
+        row.key = format!("other {number}").into();
+    }
+    let loaded = destination.flush(Arc::new(flush)).await.expect("in order");
+    assert_eq!(loaded.written, 2);
+    assert_eq!(
+        database
+            .query("SELECT id, note FROM mart_zendesk.things ORDER BY id")
+            .await,
+        "1|v7\n2|v1"
+    );
+}
+
+/// Fences may come before there is a table, and find their rows by an index once there is one.
+#[tokio::test]
+async fn fences_that_come_first_have_their_index_later() {
+    let database = Database::new().await;
+    let destination = database.destination();
+    let (target, topic) = place();
+    destination.positions(&target, &topic, &[0]).await.expect("entered");
+    let scope = zenfloe_record::FenceScope {
+        column: "parent_id".into(),
+        value: "7".into(),
+    };
+    let fence = |at: i64| {
+        let (target, topic) = place();
+        let cover = zenfloe_destination::Cover {
+            partition: 0,
+            from: at,
+            to: at + 1,
+        };
+        let fence = zenfloe_record::Fence {
+            scope: scope.clone(),
+            before: Some(at + 10),
+        };
+        Arc::new(zenfloe_destination::Flush::new(
+            target,
+            topic,
+            vec![cover],
+            Vec::new(),
+            vec![fence],
+        ))
+    };
+    destination.flush(fence(0)).await.expect("no table is needed");
+    destination
+        .prepare(&target, &Sample::new("things").shape())
+        .await
+        .expect("a new table");
+    destination
+        .flush(flush(1, &[Line::new(1, 9).of(7), Line::new(2, 10).of(7)]))
+        .await
+        .expect("in order");
+    assert_eq!(destination.flush(fence(3)).await.expect("in order").fenced, 1);
+    let indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = 'things' AND indexdef LIKE '%(parent_id)%'";
+    assert_eq!(database.query(indexes).await, "1");
+    assert_eq!(database.query("SELECT count(*) FROM mart_zendesk.things").await, "1");
+}
