@@ -73,18 +73,19 @@ fn region(code: &str) -> Option<Region> {
 impl Region {
     /// Reads a number that this region has; numbers that nobody can have are none.
     pub(crate) fn valid(&self, text: &str, out: &mut String) -> bool {
-        valid(Some(self.id), text, out)
+        match phonenumber::parse(Some(self.id), text) {
+            Ok(number) if number.is_valid() => write(&number, out),
+            _ => false,
+        }
     }
 }
 
-/// Reads a number that begins with its country code; numbers that nobody can have are none.
+/// Reads a number that begins with a plus and a country's code. Whether somebody can have it is not asked:
+/// plans change, and nothing else is written so.
 pub(crate) fn international(text: &str, out: &mut String) -> bool {
-    valid(None, text, out)
-}
-
-fn valid(region: Option<country::Id>, text: &str, out: &mut String) -> bool {
-    match phonenumber::parse(region, text) {
-        Ok(number) if number.is_valid() => write(&number, out),
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    match phonenumber::parse(None, text) {
+        Ok(number) if (8..=15).contains(&digits) => write(&number, out),
         _ => false,
     }
 }

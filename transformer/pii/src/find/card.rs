@@ -1,10 +1,24 @@
-//! Payment cards: 12 to 19 digits that begin as a brand's numbers do and pass Luhn's check.
+//! Payment cards: 12 to 19 digits that pass Luhn's check and begin as a brand's numbers do, or are called a card.
 
 use std::ops::Range;
 
 use super::Span;
+use super::announce::is_preceded;
 use super::run::Run;
 use crate::kind::Kind;
+
+/// Words that announce a card of whatever issuer.
+const WORDS: &[&str] = &[
+    "card",
+    "cc ",
+    "visa",
+    "mastercard",
+    "maestro",
+    "amex",
+    "credit",
+    "debit",
+    "jcb",
+];
 
 pub(crate) fn find(run: &Run<'_>, found: &mut Vec<Span>) {
     let count = run.groups.len();
@@ -33,8 +47,9 @@ fn is_card(run: &Run<'_>, groups: Range<usize>) -> bool {
     {
         return false;
     }
+    let start = run.groups[groups.start].start;
     let digits = run.digits(groups);
-    has_brand(&digits) && luhn3::valid(digits.as_bytes())
+    luhn3::valid(digits.as_bytes()) && (has_brand(&digits) || is_preceded(run.view, start, WORDS))
 }
 
 /// One block, or blocks of three digits and more (the last one may be shorter) with the same single separator.
@@ -62,8 +77,7 @@ fn has_brand(digits: &str) -> bool {
             two / 10 == 4
                 || (51..=55).contains(&two)
                 || (2221..=2720).contains(&four)
-                || (3528..=3589).contains(&four)
-                || matches!(two, 30 | 36 | 38 | 39)
+                || matches!(two, 30 | 35 | 36 | 38 | 39)
                 || four == 6011
                 || matches!(three, 644..=649)
                 || matches!(two, 62 | 65 | 81)

@@ -3,11 +3,11 @@
 use std::net::Ipv6Addr;
 
 use super::run::Run;
-use super::{Detector, Span, after, before, is_announced};
+use super::{Detector, Span, after, before};
 use crate::kind::Kind;
 
 /// What turns four numbers into a version.
-const VERSIONS: [&str; 11] = [
+const VERSIONS: &[&str] = &[
     "version", "ver", "release", "build", "firmware", "fw", "sdk", "rev", "revision", "section", "patch",
 ];
 
@@ -83,7 +83,7 @@ fn is_v6(text: &str) -> bool {
 
 fn joins(view: &str, range: &std::ops::Range<usize>) -> bool {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
-    is_word(before(view, range.start)) || is_word(after(view, range.end)) || is_announced(view, range.start, &["time "])
+    is_word(before(view, range.start)) || is_word(after(view, range.end))
 }
 
 #[cfg(test)]

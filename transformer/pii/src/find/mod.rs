@@ -1,5 +1,6 @@
 //! Finds personal spans in free text.
 
+mod announce;
 mod card;
 mod email;
 mod iban;
@@ -141,23 +142,6 @@ fn after(text: &str, place: usize) -> Option<char> {
     text[place..].chars().next()
 }
 
-/// Claims that one of these lower-case words stands within some 40 bytes before a place, on the same line.
-fn is_announced(text: &str, place: usize, words: &[&str]) -> bool {
-    let mut start = place.saturating_sub(40);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let line = text[start..place]
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let starts_word = |at: usize| !line[..at].chars().next_back().is_some_and(char::is_alphanumeric);
-    words
-        .iter()
-        .any(|word| line.match_indices(word).any(|(at, _)| starts_word(at)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,17 +167,5 @@ mod tests {
         merge(&mut found);
         let kinds: Vec<_> = found.iter().map(|span| (span.range.clone(), span.kind)).collect();
         assert_eq!(kinds, [(0..12, Kind::Url), (12..14, Kind::Ip), (20..25, Kind::Card)]);
-    }
-
-    #[test]
-    fn words_announce_from_their_beginning_on_the_same_line() {
-        let text = "please call me: 5 or\ntel. 6 hotel 7";
-        let at = |c: char| text.find(c).expect("there");
-        assert!(is_announced(text, at('5'), &["call"]));
-        assert!(!is_announced(text, at('6'), &["call"]));
-        assert!(is_announced(text, at('6'), &["tel"]));
-        let text = "hotel 7";
-        assert!(!is_announced(text, 6, &["tel"]));
-        assert!(!is_announced("ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ 7", 55, &["tel"]));
     }
 }

@@ -4,33 +4,11 @@
 
 use std::ops::Range;
 
+use super::Span;
+use super::announce::{Announced, announced};
 use super::run::{Run, joins_after, joins_before};
-use super::{Span, is_announced};
 use crate::kind::Kind;
 use crate::phone::{Phones, Region, international};
-
-/// Words that announce a number which is not written as one.
-const WORDS: [&str; 19] = [
-    "phone",
-    "call",
-    "tel",
-    "mobile",
-    "cell",
-    "fax",
-    "whatsapp",
-    "contact",
-    "reach",
-    "dial",
-    "ring",
-    "handy",
-    "sms",
-    "text me",
-    "my number",
-    "number is",
-    "hotline",
-    "landline",
-    "mobil",
-];
 
 pub(crate) fn find(run: &Run<'_>, phones: &Phones, found: &mut Vec<Span>) {
     let mut start = 0;
@@ -61,14 +39,15 @@ fn number(run: &Run<'_>, start: usize, phones: &Phones) -> Option<(Span, usize)>
         .rev()
         .filter(|end| (7..=15).contains(&counts[end - start - 1]));
     for end in ends {
-        let range = written(run, start..end);
+        let written = written(run, start..end);
+        let range = written.start..extension(run.view, written.end);
         if joins_before(run.view, range.start) || joins_after(run.view, range.end) || is_date(run, start..end) {
             continue;
         }
-        if let Some(value) = read(run, start..end, &run.view[range.clone()], phones) {
+        if let Some((kind, value)) = read(run, start..end, written, phones) {
             let span = Span {
                 range,
-                kind: Kind::Phone,
+                kind,
                 value,
                 is_normal: true,
             };
@@ -78,18 +57,62 @@ fn number(run: &Run<'_>, start: usize, phones: &Phones) -> Option<(Span, usize)>
     None
 }
 
-/// The number in E.164, if it is one and looks like one.
-fn read(run: &Run<'_>, groups: Range<usize>, text: &str, phones: &Phones) -> Option<String> {
+/// The normal form of a number, if it is one and looks like one.
+fn read(run: &Run<'_>, groups: Range<usize>, written: Range<usize>, phones: &Phones) -> Option<(Kind, String)> {
+    let text = &run.view[written.clone()];
     let mut number = String::new();
-    if text.starts_with('+') {
-        return international(text, &mut number).then_some(number);
+    let dialled = || dialled(run, groups.clone()).is_some_and(|dialled| international(&dialled, &mut String::new()));
+    if text.starts_with('+') && international(text, &mut number) {
+        return Some((Kind::Phone, number));
     }
-    if dialled(run, groups.clone()).is_some_and(|dialled| international(&dialled, &mut number)) {
-        return Some(number);
+    if dialled() || is_national(run, groups, written, phones) {
+        return Some(column(text, phones));
     }
-    let mut regions = phones.regions().iter();
-    let is_number = regions.any(|region| is_national(run, groups.clone(), text, region, &mut number));
-    is_number.then_some(number)
+    None
+}
+
+/// The form that a column of numbers would give it, so that both join.
+fn column(text: &str, phones: &Phones) -> (Kind, String) {
+    let mut number = String::new();
+    if phones.column(text, &mut number) {
+        return (Kind::Phone, number);
+    }
+    (Kind::PhoneRaw, text.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// Claims that a number without its country's code looks like one, or is announced as one.
+fn is_national(run: &Run<'_>, groups: Range<usize>, written: Range<usize>, phones: &Phones) -> bool {
+    let text = &run.view[written.clone()];
+    let mut asked = None;
+    let mut announced = || *asked.get_or_insert_with(|| announced(run.view, &written));
+    for region in phones.regions() {
+        let is_number = match looks(run, groups.clone(), region) {
+            // Ten digits in these three groups are no code of anything else.
+            Looks::Right if region.is_north_american => true,
+            Looks::Right => region.valid(text, &mut String::new()),
+            Looks::Open => announced() != Announced::Not && region.valid(text, &mut String::new()),
+            Looks::Wrong => false,
+        };
+        if is_number {
+            return true;
+        }
+    }
+    announced() == Announced::Directly
+}
+
+/// The end of `x123` or `ext. 123` behind a number, or the place itself.
+fn extension(view: &str, place: usize) -> usize {
+    let rest = view[place..].trim_start_matches(' ');
+    let marks = ["ext. ", "ext.", "ext ", "ext", "x", "X"];
+    let Some(digits) = marks.iter().find_map(|mark| rest.strip_prefix(mark)) else {
+        return place;
+    };
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=6).contains(&count) {
+        view.len() - digits.len() + count
+    } else {
+        place
+    }
 }
 
 /// From a plus or bracket before the first digit to the last digit.
@@ -111,20 +134,6 @@ fn dialled(run: &Run<'_>, groups: Range<usize>) -> Option<String> {
     (rest.len() >= 9 && !rest.starts_with('0')).then(|| format!("+{rest}"))
 }
 
-/// Claims that a region has the number and that it is written as one, or announced by a word.
-fn is_national(run: &Run<'_>, groups: Range<usize>, text: &str, region: &Region, out: &mut String) -> bool {
-    let looks_right = if region.is_north_american {
-        is_north_american(run, groups.clone())
-    } else {
-        is_spaced(run, groups.clone(), region)
-    };
-    if looks_right == Looks::Wrong {
-        return false;
-    }
-    let start = run.groups[groups.start].start;
-    (looks_right == Looks::Right || is_announced(run.view, start, &WORDS)) && region.valid(text, out)
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
     /// As nothing but a telephone number.
@@ -132,6 +141,14 @@ enum Looks {
     /// As one, if a word says so.
     Open,
     Wrong,
+}
+
+fn looks(run: &Run<'_>, groups: Range<usize>, region: &Region) -> Looks {
+    if region.is_north_american {
+        is_north_american(run, groups)
+    } else {
+        is_spaced(run, groups, region)
+    }
 }
 
 /// Three, three and four digits, with or without a leading 1.
@@ -192,7 +209,16 @@ mod tests {
         let phones = Phones::new(regions).expect("regions");
         let mut found = Vec::new();
         runs(view, |run| find(run, &phones, &mut found));
-        let values: Vec<_> = found.iter().map(|span| span.value.as_str()).collect();
+        // Extensions belong to the span, and not to the number.
+        let shown = |span: &Span| {
+            view[span.range.clone()]
+                .split(['x', 'e'])
+                .next()
+                .unwrap_or_default()
+                .trim_end()
+                .to_owned()
+        };
+        let values: Vec<_> = found.iter().map(shown).collect();
         assert_eq!(values, expected, "{view}");
     }
 
@@ -243,6 +269,25 @@ mod tests {
         check(&["DE"], "Tel. 030901820", &["030901820"]);
         check(&["FR"], "01 42 68 53 00", &["01 42 68 53 00"]);
         check(&["ES"], "llame al tel 912 345 678", &["912 345 678"]);
+    }
+
+    #[test]
+    fn announced_numbers_and_extensions() {
+        check(&["US"], "Phone: 467 3395", &["467 3395"]);
+        check(&["US"], "they are not answering at 78 651 450", &["78 651 450"]);
+        check(&["US"], "(37) 788-063-Office", &["(37) 788-063"]);
+        check(
+            &["US"],
+            "fax 259.735.7502x459, desk +1-903-140-4508 ext. 12",
+            &["259.735.7502", "+1-903-140-4508"],
+        );
+        check(
+            &["US"],
+            "+447700 921 916 and 001-518-640-0854",
+            &["+447700 921 916", "001-518-640-0854"],
+        );
+        check(&["US"], "call me about order 2025550123", &[]);
+        check(&["US"], "call on 2026-01-31 or 31.01.2026", &[]);
     }
 
     #[test]

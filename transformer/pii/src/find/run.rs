@@ -77,9 +77,18 @@ pub(crate) fn joins_after(view: &str, place: usize) -> bool {
         Some(c) if c.is_alphanumeric() => true,
         Some('_' | '%' | '°' | '€' | '$' | '£') => true,
         Some('.' | ',' | ':') => after.next().is_some_and(|c| c.is_ascii_digit()),
-        Some('-' | '/' | '@' | '\\') => after.next().is_some_and(|c| c.is_alphanumeric() || c == '_'),
+        Some('-' | '/' | '@') => is_code(after.as_str()),
         Some(_) => false,
     }
+}
+
+/// Claims that digits, or one or two letters, go on with a code: `4410-228-B`. A word does not: `… -Office`.
+fn is_code(rest: &str) -> bool {
+    let part = rest
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+        .unwrap_or_default();
+    !part.is_empty() && (part.chars().count() <= 2 || part.contains(|c: char| c.is_ascii_digit() || c == '_'))
 }
 
 /// Shows every run of a view to `look`.

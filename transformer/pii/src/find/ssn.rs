@@ -1,11 +1,12 @@
 //! Social security numbers of the United States.
 
+use super::Span;
+use super::announce::is_preceded;
 use super::run::Run;
-use super::{Span, is_announced};
 use crate::kind::Kind;
 
 /// Words that announce one which is not written with hyphens.
-const WORDS: [&str; 4] = ["ssn", "social security", "social sec", "soc sec"];
+const WORDS: &[&str] = &["ssn", "social security", "social sec", "soc sec"];
 
 pub(crate) fn find(run: &Run<'_>, found: &mut Vec<Span>) {
     for start in 0..run.groups.len() {
@@ -22,7 +23,7 @@ pub(crate) fn find(run: &Run<'_>, found: &mut Vec<Span>) {
         let range = run.range(groups.clone());
         if run.stands_alone(groups.clone())
             && is_issued(&run.digits(groups))
-            && (!needs_word || is_announced(run.view, range.start, &WORDS))
+            && (!needs_word || is_preceded(run.view, range.start, WORDS))
         {
             found.push(Span::new(run.view, range, Kind::Ssn));
         }

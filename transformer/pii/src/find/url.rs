@@ -67,7 +67,7 @@ fn is_personal(url: &str) -> bool {
 }
 
 /// Segments after which a person is named.
-const PEOPLE: [&str; 22] = [
+const PEOPLE: &[&str] = &[
     "user",
     "users",
     "u",
@@ -93,7 +93,7 @@ const PEOPLE: [&str; 22] = [
 ];
 
 /// Hosts where the first segment is a person.
-const NETWORKS: [&str; 11] = [
+const NETWORKS: &[&str] = &[
     "facebook.com",
     "instagram.com",
     "twitter.com",
