@@ -1,7 +1,7 @@
 //! The simulated account of the demo.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub(crate) struct DemoAccount {
     /// The SLA clocks of each ticket as they were last served: they move without any change of the ticket, and
     /// the simulator forgets with its process what it served.
     clocks: PathBuf,
+    /// The account's time as it was shown last.
+    time: PathBuf,
 }
 
 /// An SLA sideload and the ticket's version with which it was served.
@@ -57,7 +59,10 @@ impl DemoAccount {
             Failure::from_error(ExitCode::Failed, &error)
                 .remedy("a folder of an older release? name another one with --dir, or delete it")
         })?;
-        let behind = now() - simulator.with_account(zendesk_sim::Account::now);
+        // Minutes that were passed over must not come again: Zendesk's time does not go back.
+        let shown = std::fs::read_to_string(files.at("account.time")).ok();
+        let shown: i64 = shown.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let behind = now().max(shown) - simulator.with_account(zendesk_sim::Account::now);
         if let Ok(behind) = u64::try_from(behind) {
             simulator.advance(Duration::from_secs(behind));
         }
@@ -78,6 +83,7 @@ impl DemoAccount {
             changes,
             newest_before,
             clocks: files.at("served-slas.json"),
+            time: files.at("account.time"),
         })
     }
 
@@ -106,8 +112,10 @@ impl DemoAccount {
     }
 
     /// Exports keep the newest minute back: it passes at once here.
-    pub(crate) fn let_the_last_minute_pass(&self) {
+    pub(crate) fn let_the_last_minute_pass(&self) -> Result<(), Failure> {
         self.simulator.advance(Duration::from_secs(120));
+        let time = self.simulator.with_account(zendesk_sim::Account::now).to_string();
+        std::fs::write(&self.time, time).map_err(|error| unwritable(&self.time, &error))
     }
 
     /// The latest states of a collection's records; SLA clocks as they were last served.
@@ -158,6 +166,13 @@ impl DemoAccount {
         let text = std::fs::read_to_string(&self.clocks).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        ExitCode::Failed,
+        format!("`{}` cannot be written: {error}", path.display()),
+    )
 }
 
 fn now() -> i64 {

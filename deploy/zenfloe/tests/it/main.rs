@@ -1,0 +1,6 @@
+//! The command line as a person uses it.
+
+mod bench;
+mod commands;
+mod demo;
+mod faults;
