@@ -215,7 +215,7 @@ fn percent(text: &str) -> Meant {
     Some((Some(meant), 3))
 }
 
-/// `\u0040` of JSON within a text, and its `\n`.
+/// `\u0040` of JSON within a text, its `\n`, `\/` and `\"`.
 fn escape(text: &str) -> Meant {
     if let Some(hex) = text.strip_prefix("\\u").and_then(|rest| rest.get(..4)) {
         let c = char::from_u32(u32::from_str_radix(hex, 16).ok()?)?;
@@ -223,6 +223,8 @@ fn escape(text: &str) -> Meant {
     }
     match text.as_bytes().get(1)? {
         b'n' | b'r' | b't' => Some((Some(' '), 2)),
+        b'/' => Some((Some('/'), 2)),
+        b'"' => Some((Some('"'), 2)),
         _ => None,
     }
 }

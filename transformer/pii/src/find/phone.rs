@@ -115,13 +115,17 @@ fn extension(view: &str, place: usize) -> usize {
     }
 }
 
-/// From a plus or bracket before the first digit to the last digit.
+/// From a plus before the first digit, or a bracket that is closed within, to the last digit.
 fn written(run: &Run<'_>, groups: Range<usize>) -> Range<usize> {
     let range = run.range(groups);
     let before = &run.view[..range.start];
-    let begin = before.trim_end_matches(['(', '+']).len();
-    // Two of them at most: `+(` and `(+`.
-    begin.max(range.start.saturating_sub(2))..range.end
+    let is_closed = run.view[range.clone()].contains(')');
+    let marks = match before.strip_suffix('(') {
+        Some(rest) if is_closed => 1 + usize::from(rest.ends_with('+')),
+        Some(_) => 0,
+        None => usize::from(before.ends_with('+')),
+    };
+    range.start - marks..range.end
 }
 
 /// `0049 30 …` as `+4930…`.

@@ -6,6 +6,8 @@ mod hard;
 mod speed;
 mod texts;
 
+use std::cell::RefCell;
+
 use data_encoding::BASE64;
 use zenfloe_keyring::{TokenKeys, Tokens};
 use zenfloe_pii::{Guard, Privacy, TOKEN_CLASSES};
@@ -30,9 +32,13 @@ fn restrict(file: &std::path::Path) {
 #[cfg(not(unix))]
 fn restrict(_file: &std::path::Path) {}
 
+/// The text as the guard of regions US and DE leaves it.
 fn redacted(text: &str) -> String {
+    thread_local! {
+        static GUARD: RefCell<Privacy> = RefCell::new(privacy(&["US", "DE"]));
+    }
     let mut out = String::new();
-    privacy(&["US", "DE"]).redact(text, &mut out);
+    GUARD.with_borrow_mut(|guard| guard.redact(text, &mut out));
     out
 }
 

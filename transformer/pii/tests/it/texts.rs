@@ -122,3 +122,59 @@ fn debug_output_holds_nothing() {
     privacy.redact("ann@example.com", &mut String::new());
     assert!(!format!("{privacy:?}").contains("ann"));
 }
+
+/// The forms in which a value can stand in a text: as it is, in capitals, escaped for HTML and JSON.
+fn forms(value: &str) -> Vec<String> {
+    let html = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&#39;")
+    };
+    let json = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('/', "\\/");
+    let entities: String = value.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let escapes: String = value.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    vec![
+        value.to_owned(),
+        value.to_uppercase(),
+        html(value),
+        html(&html(value)),
+        json(value),
+        json(&html(value)),
+        value.replace('@', "&#64;"),
+        value.replace('@', "\\u0040"),
+        value.replace(' ', "&nbsp;"),
+        entities,
+        escapes,
+    ]
+}
+
+#[test]
+fn no_form_of_a_value_is_left() {
+    for value in [
+        "qanary.zfc01a2b3@canary-mail.example",
+        "zfc01a2b3+work@canary-mail.example",
+        "+12025550123",
+        "+1 (202) 555-0123",
+        "4111111111111111",
+        "DE89370400440532013000",
+        "45.101.102.103",
+        "https://qanary:zfc01a2b3@portal.canary-mail.example/login?session=zfc01a2b3&step=2",
+    ] {
+        for form in forms(value) {
+            for text in [
+                form.clone(),
+                format!("Reach them at {form}."),
+                format!("<p>{form}</p>"),
+                format!("({form}), \"{form}\""),
+            ] {
+                let out = redacted(&text);
+                assert!(!out.contains(&form), "{form}: {out}");
+                assert!(
+                    !out.to_lowercase().contains("zfc01a2b3") && !out.contains("0123"),
+                    "{form}: {out}"
+                );
+            }
+        }
+    }
+}
