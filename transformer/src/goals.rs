@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use zenfloe_log::{Log, partitions_of};
+use zenfloe_log::Log;
 use zenfloe_record::{Offset, Positions, SourceName, TopicPartition};
 
 use crate::patience::{Stop, or_stopped, patiently};
-use crate::topics::RawTopic;
+use crate::topics::{RawTopic, all_partitions};
 use crate::{StageError, group};
 
 /// The ends of the raw partitions as they stood when no more records were to come.
@@ -26,20 +26,18 @@ impl Goals {
         stop: &Stop,
     ) -> Result<Option<Self>, StageError> {
         let group = group(source);
+        let partitions = all_partitions(raw);
+        // Asked before the ends, which only rise.
+        let committed = or_stopped!(patiently!(stop, log.committed(&group, &partitions).await));
         let mut ends = Positions::new();
-        for topic in raw {
-            let partitions = partitions_of(&topic.name, topic.partitions);
-            // Asked before the ends, which only rise.
-            let committed = or_stopped!(patiently!(stop, log.committed(&group, &partitions).await));
-            for at in partitions {
-                let bounds = or_stopped!(patiently!(stop, log.bounds(&at).await));
-                if let Some(beyond) = committed.get(&at).filter(|next| *next > bounds.end) {
-                    // Reading there says whether the log knows its end for sure.
-                    or_stopped!(patiently!(stop, log.scan(&at, beyond).await));
-                }
-                if bounds.end > bounds.start {
-                    ends.set(at, bounds.end);
-                }
+        for at in partitions {
+            let bounds = or_stopped!(patiently!(stop, log.bounds(&at).await));
+            if let Some(beyond) = committed.get(&at).filter(|next| *next > bounds.end) {
+                // Reading there says whether the log knows its end for sure.
+                or_stopped!(patiently!(stop, log.scan(&at, beyond).await));
+            }
+            if bounds.end > bounds.start {
+                ends.set(at, bounds.end);
             }
         }
         Ok(Some(Self { group, ends }))

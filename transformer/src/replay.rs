@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zenfloe_keyring::Opener;
-use zenfloe_log::{Append, Batch, Bounds, Done, Log, Writer, partitions_of};
+use zenfloe_log::{Append, Batch, Bounds, Done, Log, Writer};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::config::bytes;
@@ -279,28 +279,26 @@ async fn planned(
     stop: &Stop,
 ) -> Result<Option<Plan>, StageError> {
     let mut spans = Vec::new();
-    for topic in raw {
-        let partitions = partitions_of(&topic.name, topic.partitions);
-        let live = or_stopped!(patiently!(
-            stop,
-            parts.log.committed(&group(&parts.source), &partitions).await
-        ));
-        for at in partitions {
-            let bounds = or_stopped!(patiently!(stop, parts.log.bounds(&at).await));
-            let from = match what.from {
-                From::All => bounds.start,
-                From::Offset(offset) => offset.max(bounds.start),
-                From::Time(time) => or_stopped!(patiently!(stop, parts.log.offset_at(&at, time).await)),
-            };
-            let until = end(rules, revision, &at, from, live.get(&at).unwrap_or(bounds.start));
-            if from < until {
-                spans.push(Bound {
-                    topic: at.topic.to_string(),
-                    partition: at.partition,
-                    from,
-                    until,
-                });
-            }
+    let partitions = topics::all_partitions(raw);
+    let live = or_stopped!(patiently!(
+        stop,
+        parts.log.committed(&group(&parts.source), &partitions).await
+    ));
+    for at in partitions {
+        let bounds = or_stopped!(patiently!(stop, parts.log.bounds(&at).await));
+        let from = match what.from {
+            From::All => bounds.start,
+            From::Offset(offset) => offset.max(bounds.start),
+            From::Time(time) => or_stopped!(patiently!(stop, parts.log.offset_at(&at, time).await)),
+        };
+        let until = end(rules, revision, &at, from, live.get(&at).unwrap_or(bounds.start));
+        if from < until {
+            spans.push(Bound {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                from,
+                until,
+            });
         }
     }
     Ok(Some(Plan {

@@ -117,6 +117,14 @@ fn raw(collection: &'static Collection, name: &Arc<str>, info: &TopicInfo) -> Ra
     }
 }
 
+/// The partitions of raw topics, topic by topic.
+pub(crate) fn all_partitions(raw: &[RawTopic]) -> Vec<TopicPartition> {
+    let topics = raw.iter();
+    topics
+        .flat_map(|topic| partitions_of(&topic.name, topic.partitions))
+        .collect()
+}
+
 /// The topics that are written to, as they are.
 pub(crate) struct Written {
     /// The largest message of each, by name.

@@ -53,7 +53,8 @@ impl Site {
         let topics = self.collections.iter().map(|collection| TopicSpec {
             name: Topic::raw(&self.source, &collection.name),
             partitions: if collection.name == "groups" { 1 } else { PARTITIONS },
-            cleanup: Cleanup::Delete(std::time::Duration::from_secs(86_400)),
+            // Longer than the age of the records, which are dated 2023.
+            cleanup: Cleanup::Delete(std::time::Duration::from_secs(3_000_000_000)),
             max_message_bytes: 1 << 20,
         });
         self.log.ensure(&topics.collect::<Vec<_>>()).await.expect("made");
