@@ -24,7 +24,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Reads every table of the catalog that the schema has.
+    /// Reads every table of the collections that are on by default.
     pub async fn read(world: &World, schema: &str) -> anyhow::Result<Self> {
         let (client, connection) = tokio_postgres::connect(&world.postgres.url("postgres"), NoTls).await?;
         tokio::spawn(connection);
@@ -35,6 +35,7 @@ impl Tables {
         for table in Catalog::builtin()
             .collections()
             .iter()
+            .filter(|collection| collection.tier == 1)
             .flat_map(|collection| &collection.tables)
         {
             let query = format!("SELECT * FROM {schema}.\"{}\"", table.name);
