@@ -155,6 +155,7 @@ continuous = true
 account_requests_per_minute = 100000
 headroom = 0.0
 partitions = 4
+accept_shrunk = ["group_memberships", "groups", "organization_fields", "organization_memberships", "ticket_fields"]
 
 {destinations}
 [load]
