@@ -83,8 +83,7 @@ impl CleanHeaders {
             kind,
             version: RowVersion::decode(headers.text(header::ROW_VERSION)?)
                 .map_err(|_| Malformed::Header(header::ROW_VERSION))?,
-            origin: Origin::decode(headers.text(header::ORIGIN)?)
-                .map_err(|_| Malformed::Header(header::ORIGIN))?,
+            origin: Origin::decode(headers.text(header::ORIGIN)?).map_err(|_| Malformed::Header(header::ORIGIN))?,
         })
     }
 }

@@ -62,13 +62,7 @@ mod tests {
             before: Some(10),
         };
         assert!(fence.covers(9) && !fence.covers(10));
-        assert!(
-            Fence {
-                scope,
-                before: None
-            }
-            .covers(i64::MAX)
-        );
+        assert!(Fence { scope, before: None }.covers(i64::MAX));
         assert_eq!(Fence::decode(&fence.encode()), Ok(fence.clone()));
         assert_eq!(fence.key(), b"\x1euser_id\x1f7");
     }

@@ -63,16 +63,12 @@ impl Headers {
 
     /// The decimal number in a header.
     pub fn number(&self, name: &'static str) -> Result<i64, Malformed> {
-        self.text(name)?
-            .parse()
-            .map_err(|_| Malformed::Header(name))
+        self.text(name)?.parse().map_err(|_| Malformed::Header(name))
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// The number of headers.
@@ -88,12 +84,7 @@ impl Headers {
 
 impl<N: Into<String>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(items: I) -> Self {
-        Self(
-            items
-                .into_iter()
-                .map(|(n, v)| (n.into(), v.into()))
-                .collect(),
-        )
+        Self(items.into_iter().map(|(n, v)| (n.into(), v.into())).collect())
     }
 }
 

@@ -118,8 +118,7 @@ impl Letter {
             stage,
             reason,
             detail: headers.text(header::DETAIL)?.to_owned(),
-            origin: Origin::decode(headers.text(header::ORIGIN)?)
-                .map_err(|_| Malformed::Header(header::ORIGIN))?,
+            origin: Origin::decode(headers.text(header::ORIGIN)?).map_err(|_| Malformed::Header(header::ORIGIN))?,
         })
     }
 }

@@ -3,9 +3,7 @@ use std::sync::Arc;
 
 /// A name that breaks the rule for its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{given}` is no source name: use a lower-case letter, then up to 39 lower-case letters, digits or `_`"
-)]
+#[error("`{given}` is no source name: use a lower-case letter, then up to 39 lower-case letters, digits or `_`")]
 pub struct InvalidName {
     given: String,
 }
@@ -25,9 +23,7 @@ impl SourceName {
         if starts_well && name.len() <= 40 && name.chars().all(legal) {
             Ok(Self(name.into()))
         } else {
-            Err(InvalidName {
-                given: name.to_owned(),
-            })
+            Err(InvalidName { given: name.to_owned() })
         }
     }
 
@@ -123,17 +119,7 @@ mod tests {
         for good in ["acme", "acme_eu", "a", "a1", &"a".repeat(40)] {
             assert!(SourceName::new(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "Acme",
-            "1a",
-            "_a",
-            "a-b",
-            "a.b",
-            "ä",
-            "a b",
-            &"a".repeat(41),
-        ] {
+        for bad in ["", "Acme", "1a", "_a", "a-b", "a.b", "ä", "a b", &"a".repeat(41)] {
             assert!(SourceName::new(bad).is_err(), "{bad}");
         }
     }
@@ -142,14 +128,8 @@ mod tests {
     fn topics_are_named_and_read_back() {
         let source = SourceName::new("acme").expect("a legal name");
         assert_eq!(&*Topic::raw(&source, "tickets"), "acme.raw.tickets");
-        assert_eq!(
-            &*Topic::clean(&source, "ticket_slas"),
-            "acme.clean.ticket_slas"
-        );
-        assert_eq!(
-            Topic::collection_of(&source, "acme.raw.users"),
-            Some("users")
-        );
+        assert_eq!(&*Topic::clean(&source, "ticket_slas"), "acme.clean.ticket_slas");
+        assert_eq!(Topic::collection_of(&source, "acme.raw.users"), Some("users"));
         assert_eq!(Topic::collection_of(&source, "acme2.raw.users"), None);
         assert_eq!(Topic::table_of(&source, "acme.clean.users"), Some("users"));
     }

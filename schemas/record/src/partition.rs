@@ -49,10 +49,7 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            (
-                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
-                -58_897_971,
-            ),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
             ("abc", 479_470_107),
         ];
         for (key, hash) in vectors {
@@ -67,9 +64,6 @@ mod tests {
             let partition = partition_of(id.to_string().as_bytes(), 12);
             seen[usize::try_from(partition).expect("not negative")] += 1;
         }
-        assert!(
-            seen.iter().all(|count| (60..=140).contains(count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| (60..=140).contains(count)), "{seen:?}");
     }
 }

@@ -147,9 +147,7 @@ mod tests {
     fn positions() -> impl Strategy<Value = Positions> {
         proptest::collection::btree_map((0..3_i32, 0..3_i32), 0..50_i64, 0..6).prop_map(|map| {
             map.into_iter()
-                .map(|((topic, partition), next)| {
-                    (TopicPartition::new(format!("t{topic}"), partition), next)
-                })
+                .map(|((topic, partition), next)| (TopicPartition::new(format!("t{topic}"), partition), next))
                 .collect()
         })
     }

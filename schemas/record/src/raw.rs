@@ -52,19 +52,11 @@ mod tests {
     #[test]
     fn headers_are_read_back_and_strange_ones_refused() {
         for kind in [RawKind::Record, RawKind::Delete] {
-            let raw = RawHeaders {
-                kind,
-                extracted_at: 7,
-            };
+            let raw = RawHeaders { kind, extracted_at: 7 };
             assert_eq!(RawHeaders::decode(&raw.encode()), Ok(raw));
         }
-        let strange = Headers::new()
-            .with(header::KIND, "x")
-            .with(header::EXTRACTED_AT, "7");
-        assert_eq!(
-            RawHeaders::decode(&strange),
-            Err(Malformed::Header(header::KIND))
-        );
+        let strange = Headers::new().with(header::KIND, "x").with(header::EXTRACTED_AT, "7");
+        assert_eq!(RawHeaders::decode(&strange), Err(Malformed::Header(header::KIND)));
         let bare = Headers::new().with(header::KIND, "record");
         assert_eq!(
             RawHeaders::decode(&bare),

@@ -31,12 +31,7 @@ impl RowVersion {
     pub fn decode(text: &str) -> Result<Self, Malformed> {
         let bad = || Malformed::Value("row version");
         let mut parts = text.split('/');
-        let mut next = || {
-            parts
-                .next()
-                .and_then(|part| part.parse::<i64>().ok())
-                .ok_or_else(bad)
-        };
+        let mut next = || parts.next().and_then(|part| part.parse::<i64>().ok()).ok_or_else(bad);
         let version = Self {
             version: next()?,
             extracted_at: next()?,

@@ -42,7 +42,10 @@ const DOORS: [Door; 11] = [
     door("rdkafka", &["schemas/log-kafka"]),
     door("schema_registry_converter", &["schemas/registry"]),
     // The API clients; the registry's client, whose library is built on it.
-    door("reqwest", &["extractor/zendesk", "schemas/registry", "loader/snowflake"]),
+    door(
+        "reqwest",
+        &["extractor/zendesk", "schemas/registry", "loader/snowflake"],
+    ),
     // Signing keys, as all keys.
     door("ring", &["schemas/keyring"]),
     door("pkcs8", &["schemas/keyring"]),
