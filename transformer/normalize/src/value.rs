@@ -48,11 +48,26 @@ fn wrong<T>(wanted: &'static str, slot: Slot) -> Read<T> {
     })
 }
 
+/// Reads a string with escapes as the text that it means; no number or time is written so, but it may be.
+#[cold]
+fn escaped<T>(slot: Slot, json: &str, read: impl FnOnce(Slot, &str) -> Read<T>) -> Read<T> {
+    let mut text = String::new();
+    text::unescape(slot.of(json), &mut text, &mut 0);
+    let meant = Slot {
+        kind: Kind::Text,
+        start: 0,
+        // No longer than the string itself.
+        end: text.len() as u32,
+    };
+    read(meant, &text)
+}
+
 /// A whole number, or a string of its digits.
 #[inline]
 pub(crate) fn long(slot: Slot, json: &str) -> Read<i64> {
     match slot.kind {
         Kind::Number | Kind::Text => whole(slot, slot.of(json)),
+        Kind::Escaped => escaped(slot, json, long),
         _ => wrong("a whole number", slot),
     }
 }
@@ -85,6 +100,7 @@ pub(crate) fn double(slot: Slot, json: &str) -> Read<f64> {
     let is_number = match slot.kind {
         Kind::Number => true,
         Kind::Text => is_number(text),
+        Kind::Escaped => return escaped(slot, json, double),
         _ => false,
     };
     if !is_number {
@@ -110,6 +126,7 @@ pub(crate) fn boolean(slot: Slot, json: &str) -> Read<bool> {
     match slot.kind {
         Kind::True => Ok(true),
         Kind::False => Ok(false),
+        Kind::Escaped => escaped(slot, json, boolean),
         _ if is("true") => Ok(true),
         _ if is("false") => Ok(false),
         _ => wrong("a truth value", slot),
@@ -119,18 +136,20 @@ pub(crate) fn boolean(slot: Slot, json: &str) -> Read<bool> {
 /// A time in ISO 8601.
 #[inline]
 pub(crate) fn timestamp(slot: Slot, json: &str) -> Read<Micros> {
-    if slot.kind != Kind::Text {
-        return wrong("a time", slot);
+    match slot.kind {
+        Kind::Text => time::timestamp(slot.of(json)).map_err(|fault| no_time(fault, "a time", slot)),
+        Kind::Escaped => escaped(slot, json, timestamp),
+        _ => wrong("a time", slot),
     }
-    time::timestamp(slot.of(json)).map_err(|fault| no_time(fault, "a time", slot))
 }
 
 /// A date in ISO 8601.
 pub(crate) fn date(slot: Slot, json: &str) -> Read<i32> {
-    if slot.kind != Kind::Text {
-        return wrong("a date", slot);
+    match slot.kind {
+        Kind::Text => time::date(slot.of(json)).map_err(|fault| no_time(fault, "a date", slot)),
+        Kind::Escaped => escaped(slot, json, date),
+        _ => wrong("a date", slot),
     }
-    time::date(slot.of(json)).map_err(|fault| no_time(fault, "a date", slot))
 }
 
 /// A time in whole seconds since 1970.

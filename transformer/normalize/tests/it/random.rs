@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use zenfloe_catalog::{Action, Class, Collection, Column, ColumnType, Operation, Path, Rows, Step};
+use zenfloe_catalog::{Action, Class, Collection, Column, ColumnType, Operation, Path, Rows, Step, Table};
 
 /// A value at a path from the record or the element on.
 type Placed = Vec<(Path, Value)>;
@@ -13,11 +13,11 @@ pub(crate) fn records(collection: &'static Collection) -> impl Strategy<Value = 
     let mut arrays: Vec<BoxedStrategy<(Path, Vec<Placed>)>> = Vec::new();
     for table in &collection.tables {
         match &table.rows {
-            Rows::Record => parts.push(columns(&table.columns, &table.key, None)),
-            Rows::Object(path) => parts.push(columns(&table.columns, &table.key, Some(path))),
+            Rows::Record => parts.push(columns(collection, table, None)),
+            Rows::Object(path) => parts.push(columns(collection, table, Some(path))),
             Rows::Each(path) => {
                 let path = path.clone();
-                let elements = proptest::collection::vec(columns(&table.columns, &table.key, None), 0..4);
+                let elements = proptest::collection::vec(columns(collection, table, None), 0..4);
                 arrays.push(elements.prop_map(move |elements| (path.clone(), elements)).boxed());
             }
         }
@@ -42,28 +42,42 @@ pub(crate) fn records(collection: &'static Collection) -> impl Strategy<Value = 
 }
 
 /// Values of columns: absent, null or of their type.
-fn columns(columns: &[Column], key: &[String], below: Option<&Path>) -> BoxedStrategy<Placed> {
+fn columns(collection: &Collection, table: &Table, below: Option<&Path>) -> BoxedStrategy<Placed> {
+    let (columns, key) = (&table.columns, &table.key);
+    let version = &collection.record.version;
     let is_prefix = |path: &Path| {
-        let longer = |other: &Column| other.path != *path && other.path.steps.starts_with(&path.steps);
+        let longer = |other: &Column| {
+            let (ours, others) = (&path.steps, &other.path.steps);
+            other.path.from_record == path.from_record && others.len() > ours.len() && others.starts_with(ours)
+        };
         columns.iter().any(longer) && !path.steps.is_empty()
     };
     let mut placed: Vec<BoxedStrategy<Option<(Path, Value)>>> = Vec::new();
     for column in columns {
         let is_minutes = column.op == Some(Operation::Minutes);
-        if is_prefix(&column.path) && !is_minutes {
+        // What stands in the record is placed by the table whose rows are records.
+        if is_prefix(&column.path) && !is_minutes || column.path.from_record {
             continue;
         }
         let path = match below {
-            Some(below) if !column.path.from_record => Path {
+            Some(below) => Path {
                 from_record: true,
                 steps: below.steps.iter().chain(&column.path.steps).cloned().collect(),
             },
-            _ => column.path.clone(),
+            None => column.path.clone(),
         };
         // Keys and what versions are made of are always there.
-        let is_needed =
-            key.contains(&column.name) || ["updated_at", "generated_timestamp"].contains(&column.name.as_str());
-        let value = value(column);
+        let is_key = key.contains(&column.name);
+        let is_version = [&version.path, &version.fallback]
+            .into_iter()
+            .flatten()
+            .any(|path| *path == column.path);
+        let is_needed = is_key || is_version || collection.record.key.contains(&column.path);
+        let value = if is_key && column.r#type == ColumnType::String {
+            "[A-Za-z0-9 äß_-]{1,26}".prop_map(Value::from).boxed()
+        } else {
+            value(column)
+        };
         let held = match is_needed {
             true => value.prop_map(Some).boxed(),
             false => prop_oneof![1 => Just(None), 1 => Just(Some(Value::Null)), 4 => value.prop_map(Some)].boxed(),

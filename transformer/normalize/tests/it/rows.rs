@@ -270,6 +270,13 @@ fn strings_of_numbers_times_and_truths_are_read() {
         ),
         ("\"status\":\"a\\ud83db\"", "status", "a\u{fffd}b"),
         ("\"type\":\"\"", "type", ""),
+        ("\"group_id\":\"4\\u0032\"", "group_id", "42"),
+        (
+            "\"due_at\":\"2026-01-01T00:00:00\\u005a\"",
+            "due_at",
+            "1767225600000000",
+        ),
+        ("\"is_public\":\"tru\\u0065\"", "is_public", "true"),
     ] {
         assert_eq!(
             cell("tickets", &ticket(field), column).as_deref(),
