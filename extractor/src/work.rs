@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use zenfloe_catalog::{Collection, Paging};
 use zenfloe_log::TopicSpec;
 use zenfloe_record::{Cursor, Micros, Topic, partition_of};
-use zenfloe_zendesk::{Page, Place};
+use zenfloe_zendesk::{Note, Page, Place};
 
 use crate::ledger::{self, Change, Ledger, Seen};
 use crate::plan;
@@ -119,7 +119,8 @@ impl Work {
     pub(crate) fn look_through(&mut self, page: &Page, is_shrinking_fine: bool) -> Option<Change> {
         let ledger = self.ledger.as_mut()?;
         // A refused cursor yields no page of the list at all.
-        if !page.notes.is_empty() && page.records.is_empty() {
+        let is_refusal = |note: &Note| matches!(note, Note::CursorRefused { .. });
+        if page.notes.iter().any(is_refusal) {
             return Some(Change::default());
         }
         let keys: Vec<String> = page

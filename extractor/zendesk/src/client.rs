@@ -17,9 +17,12 @@ use crate::body::{self, Unread};
 use crate::envelope::Envelope;
 use crate::failure::{Failure, FaultOrUnread};
 use crate::refusal::{self, Said};
+use crate::scan;
 use crate::size::PageSize;
-use crate::step::Exchange;
-use crate::{Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, Source, SourceError, Unavailability};
+use crate::step::{Exchange, Step};
+use crate::{
+    Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, RawRecord, Source, SourceError, Unavailability,
+};
 
 /// A Zendesk account's API.
 pub struct Client {
@@ -39,6 +42,8 @@ struct Habit {
     size: PageSize,
     /// The size of the last answer, so that the next one's memory is asked for once.
     body: usize,
+    /// It has been told that Zendesk leaves a sideload out.
+    has_said_lack: bool,
 }
 
 /// An answer whose body has been read.
@@ -110,6 +115,7 @@ impl Client {
         let first = Habit {
             size: PageSize::new(collection.endpoint.page_size),
             body: 16 << 10,
+            has_said_lack: false,
         };
         habits.get(&collection.name).copied().unwrap_or(first)
     }
@@ -228,19 +234,18 @@ impl Client {
             Err(failure) => return Err(self.weigh(collection, asked, failure)),
         };
         let date = date(&answer.headers, &self.clock);
-        if answer.status == StatusCode::GATEWAY_TIMEOUT {
-            let fault = self.too_heavy(collection, asked, "took Zendesk too long (504)".into());
-            return Err(answer.failed(fault));
-        }
-        if answer.status != StatusCode::OK {
-            if let Some(mut page) = restart(after, &answer, date, &request) {
-                page.next = match until {
-                    Some(until) => page.next.until(until),
-                    None => page.next,
-                };
-                return Ok(page);
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::GATEWAY_TIMEOUT => {
+                let fault = self.too_heavy(collection, asked, "took Zendesk too long (504)".into());
+                return Err(answer.failed(fault));
             }
-            return Err(self.refusal(&answer));
+            _ => {
+                let restarted = restart(after, &answer, date, &request);
+                return restarted
+                    .map(|page| page.until(until))
+                    .ok_or_else(|| self.refusal(&answer));
+            }
         }
         let exchange = Exchange {
             collection,
@@ -249,21 +254,12 @@ impl Client {
             was_largest: habit.size.is_largest(),
             date: date.div_euclid(1_000_000),
         };
-        let envelope = Envelope::read(collection, &answer.body);
-        let step = envelope
-            .map_err(|what| Fault::Broken { what })
-            .and_then(|envelope| exchange.step(&envelope, envelope.records(collection, &answer.body)))
-            .map_err(|fault| answer.failed(fault))?;
+        let step = step(&exchange, &answer.body).map_err(|fault| answer.failed(fault))?;
         self.is_known.store(true, Ordering::Relaxed);
-        let was_cut = matches!(step.note, Some(Note::SecondWasCut { .. }));
-        self.learn(collection, |habit| {
-            habit.body = answer.body.len();
-            if was_cut {
-                habit.size.raise()
-            } else {
-                habit.size.went_well()
-            }
-        });
+        let lacks = (!habit.has_said_lack)
+            .then(|| lack(collection, &step.records))
+            .flatten();
+        self.learn_from(collection, &step, answer.body.len(), lacks.is_some());
         Ok(Page {
             records: step.records,
             next: step.next,
@@ -274,8 +270,21 @@ impl Client {
             readings: answer.readings,
             bytes: answer.body.len() as u64,
             request,
-            notes: step.note.into_iter().collect(),
+            notes: step.note.into_iter().chain(lacks).collect(),
         })
+    }
+
+    fn learn_from(&self, collection: &Collection, step: &Step, body: usize, says_lack: bool) {
+        let was_cut = matches!(step.note, Some(Note::SecondWasCut { .. }));
+        self.learn(collection, |habit| {
+            habit.body = body;
+            habit.has_said_lack |= says_lack;
+            if was_cut {
+                habit.size.raise()
+            } else {
+                habit.size.went_well()
+            }
+        });
     }
 
     /// Turns a body that was too slow or too large into a request for a smaller page.
@@ -351,6 +360,24 @@ struct Me {
 struct User {
     id: Option<i64>,
     role: Option<String>,
+}
+
+fn step(exchange: &Exchange<'_>, body: &Bytes) -> Result<Step, Fault> {
+    let envelope = Envelope::read(exchange.collection, body).map_err(|what| Fault::Broken { what })?;
+    exchange.step(&envelope, envelope.records(exchange.collection, body))
+}
+
+/// A sideload that was asked for and that the first record has not: Zendesk is silent about what it does not know.
+fn lack(collection: &Collection, records: &[RawRecord]) -> Option<Note> {
+    let first = records.first()?;
+    let mut asked = collection.endpoint.include.iter();
+    let missing = asked.find(|asked| {
+        let mut sideloads = collection.sideloads.iter();
+        let into = sideloads.find(|sideload| sideload.array == **asked);
+        let field = into.map_or(asked.as_str(), |sideload| sideload.into.as_str());
+        scan::find(&first.json, [field]).is_none()
+    })?;
+    Some(Note::SideloadMissing { name: missing.clone() })
 }
 
 /// An answer that refuses the cursor leads back to the last good time.

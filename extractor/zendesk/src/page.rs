@@ -29,6 +29,16 @@ pub struct Page {
     pub notes: Vec<Note>,
 }
 
+impl Page {
+    /// The same page in a past that ends there.
+    pub(crate) fn until(mut self, until: Option<i64>) -> Self {
+        if let Some(until) = until {
+            self.next = self.next.until(until);
+        }
+        self
+    }
+}
+
 /// A record as Zendesk sent it, its sideloads attached.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawRecord {
@@ -65,6 +75,11 @@ pub enum Note {
         /// The second.
         second: i64,
     },
+    /// Zendesk leaves a sideload out that was asked for; the tables that it feeds get nothing. Said once.
+    SideloadMissing {
+        /// The sideload.
+        name: String,
+    },
 }
 
 impl std::fmt::Display for Note {
@@ -89,6 +104,10 @@ impl std::fmt::Display for Note {
                     "second {second} holds more records than the largest page: some may be missing"
                 )
             }
+            Self::SideloadMissing { name } => write!(
+                f,
+                "this account's answers leave `{name}` out: the tables that it feeds stay empty"
+            ),
         }
     }
 }

@@ -115,6 +115,24 @@ async fn exports_repeat_include_and_parameters_with_the_cursor() {
 }
 
 #[tokio::test]
+async fn a_sideload_that_is_left_out_is_told_once() {
+    let whole = r#"{"tickets":[{"id":1,"metric_set":null,"slas":{"policy_metrics":[]}}],"after_cursor":"a","end_of_stream":false}"#;
+    let without = r#"{"tickets":[{"id":2,"metric_set":null}],"after_cursor":"b","end_of_stream":false}"#;
+    let server = Server::start(vec![Reply::json(whole), Reply::json(without), Reply::json(without)]).await;
+    let client = client(&server);
+    let mut notes = Vec::new();
+    for _ in 0..3 {
+        let page = client
+            .page(collection("tickets"), &Place::start())
+            .await
+            .expect("a page");
+        notes.push(page.notes);
+    }
+    let told = vec![Note::SideloadMissing { name: "slas".into() }];
+    assert_eq!(notes, [vec![], told, vec![]]);
+}
+
+#[tokio::test]
 async fn compressed_answers_are_read() {
     let server = Server::start(vec![Reply::json(GROUPS).gzip()]).await;
     let page = client(&server)
