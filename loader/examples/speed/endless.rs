@@ -7,7 +7,7 @@ use zenfloe_log::{
     Batch, Bounds, Limit, Log, LogError, Membership, Read, Reader, ReaderSpec, Record, Start, TopicInfo, TopicSpec,
     Writer,
 };
-use zenfloe_record::{CleanHeaders, CleanKind, Offset, Origin, Positions, RowVersion, TopicPartition};
+use zenfloe_record::{CleanHeaders, CleanKind, Offset, Origin, Positions, TopicPartition};
 use zenfloe_registry::{Registry, RegistryError, header};
 
 use crate::rows;
@@ -127,12 +127,7 @@ impl Reader for Making {
 fn record(at: &TopicPartition, id: i64) -> Record {
     let headers = CleanHeaders {
         kind: CleanKind::Row,
-        version: RowVersion {
-            version: rows::NOW,
-            extracted_at: rows::NOW,
-            raw_offset: id,
-            revision: 1,
-        },
+        version: rows::version(id),
         origin: Origin {
             topic: "acme.raw.things".into(),
             partition: 0,

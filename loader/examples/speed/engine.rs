@@ -11,7 +11,7 @@ use crate::rows::{NOW, NUMBERS, TEXTS, TIMES, number, shape, text};
 use crate::{ROWS, measured};
 
 /// Rows of one transaction: as many as the loader has in hand.
-const BATCH: i64 = 2_800;
+pub(crate) const BATCH: i64 = 2_800;
 
 fn names() -> Vec<String> {
     shape().columns.iter().map(|column| column.name.clone()).collect()

@@ -1,7 +1,7 @@
 //! What loading costs beside the engine's own bulk path: `cargo run --release -p zenfloe-loader --example speed`.
 //!
 //! 100,000 rows of 40 columns, 2.6 KB of Avro each. "Stage" is a whole loader over a log that makes its records as they
-//! are read, so that its memory is the loader's; "own path" is what a program that knows the database does with values
+//! are read, so that its memory is the loader's; "flushes" are the destination's part alone, of rows in hand; "own path" is what a program that knows the database does with values
 //! that are decoded already: a prepared upsert for SQLite, COPY of finished bytes and one upsert for PostgreSQL.
 
 mod endless;
@@ -82,19 +82,39 @@ async fn main() {
     let url = server.create_database("mart").await.expect("a database");
     measured("making the records alone", async { rows::make_all(ROWS) }).await;
 
-    let postgres = zenfloe_postgres::Config {
-        url: Some(url.clone()),
-        tls: zenfloe_postgres::Tls::Disable,
-        ..zenfloe_postgres::Config::default()
+    let postgres = |schema: &str| {
+        let config = zenfloe_postgres::Config {
+            url: Some(url.clone()),
+            tls: zenfloe_postgres::Tls::Disable,
+            schema: schema.into(),
+            ..zenfloe_postgres::Config::default()
+        };
+        Arc::new(zenfloe_postgres::Postgres::new(config).expect("in order"))
     };
-    let stage_of = |config| Arc::new(zenfloe_postgres::Postgres::new(config).expect("in order"));
-    measured("PostgreSQL, stage", stage(stage_of(postgres))).await;
-    let sqlite = zenfloe_sqlite::Config {
-        path: folder.path().join("warehouse.sqlite"),
-        ..zenfloe_sqlite::Config::default()
+    let sqlite = |name: &str| {
+        Arc::new(zenfloe_sqlite::Sqlite::new(zenfloe_sqlite::Config {
+            path: folder.path().join(name),
+            ..zenfloe_sqlite::Config::default()
+        }))
     };
-    measured("SQLite, stage", stage(Arc::new(zenfloe_sqlite::Sqlite::new(sqlite)))).await;
-
+    measured("PostgreSQL, stage", stage(postgres("stage"))).await;
+    measured("SQLite, stage", stage(sqlite("stage.sqlite"))).await;
+    flushes("PostgreSQL, flushes", &*postgres("flushes")).await;
     engine::postgres(&url).await;
+    flushes("SQLite, flushes", &*sqlite("flushes.sqlite")).await;
     engine::sqlite(&folder.path().join("own.sqlite")).await;
+}
+
+/// The destination alone.
+async fn flushes(what: &str, destination: &dyn Destination) {
+    let (target, topic) = rows::place();
+    destination.prepare(&target, &rows::shape()).await.expect("a new table");
+    destination.positions(&target, &topic, &[0]).await.expect("entered");
+    let flushes = rows::flushes(ROWS, engine::BATCH);
+    measured(what, async {
+        for flush in flushes {
+            destination.flush(flush).await.expect("in order");
+        }
+    })
+    .await;
 }

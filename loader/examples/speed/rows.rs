@@ -1,8 +1,11 @@
 //! Rows of 40 columns.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
-use zenfloe_destination::{META, TableShape};
+use zenfloe_destination::{Cover, Flush, META, Mode, Row, RowKind, TableShape, Target, TopicRef};
+use zenfloe_record::{Origin, RowVersion};
 
 pub(crate) const TEXTS: usize = 20;
 pub(crate) const NUMBERS: usize = 8;
@@ -79,6 +82,59 @@ pub(crate) fn make_all(count: i64) {
         shape().columns.len(),
         bytes / count as usize
     );
+}
+
+pub(crate) fn place() -> (Target, TopicRef) {
+    let target = Target {
+        table: "things".into(),
+        mode: Mode::Upsert,
+    };
+    let topic = TopicRef {
+        name: "acme.clean.things".into(),
+        id: "1".into(),
+    };
+    (target, topic)
+}
+
+/// All rows as flushes of so many.
+pub(crate) fn flushes(count: i64, each: i64) -> Vec<Arc<Flush>> {
+    let (shape, (target, topic)) = (Arc::new(shape()), place());
+    let origin: Arc<str> = "acme.raw.things".into();
+    let row = |id: i64| Row {
+        partition: 0,
+        offset: id,
+        kind: RowKind::Live,
+        key: id.to_string().into(),
+        version: version(id),
+        origin: Origin {
+            topic: origin.clone(),
+            partition: 0,
+            offset: id,
+        },
+        body: row(id, &[]),
+        shape: shape.clone(),
+    };
+    let flush = |from: i64| {
+        let to = (from + each).min(count);
+        let cover = Cover { partition: 0, from, to };
+        Arc::new(Flush::new(
+            target.clone(),
+            topic.clone(),
+            vec![cover],
+            (from..to).map(row).collect(),
+            Vec::new(),
+        ))
+    };
+    (0..count).step_by(each as usize).map(flush).collect()
+}
+
+pub(crate) fn version(id: i64) -> RowVersion {
+    RowVersion {
+        version: NOW,
+        extracted_at: NOW,
+        raw_offset: id,
+        revision: 1,
+    }
 }
 
 fn long(to: &mut Vec<u8>, number: i64) {

@@ -52,13 +52,13 @@ pub(crate) async fn make(session: &mut Session, flush: &Flush) -> Result<(), Loa
             .iter()
             .map(|column| format!("\"{}\" {}", column.name, declared(column.kind)))
             .collect();
-        // Emptied by the end of each transaction, whichever way it ends; no catalog rows per flush.
-        session
-            .run(&format!(
-                "CREATE TEMPORARY TABLE {name} ({}) ON COMMIT DELETE ROWS",
-                defined.join(", ")
-            ))
-            .await?;
+        // Emptied by the end of each transaction, whichever way it ends; no catalog rows per flush. Rows that pass
+        // through are not worth compressing.
+        let columns_of = defined.join(", ");
+        let make = format!(
+            "CREATE TEMPORARY TABLE {name} ({columns_of}) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS"
+        );
+        session.run(&make).await?;
         let names = list(columns.iter().map(|column| column.name.as_str()));
         let copy = format!("COPY {name} ({names}) FROM STDIN (FORMAT binary)");
         session.staged.insert(key, Staged { name, copy });

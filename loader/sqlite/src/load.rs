@@ -106,11 +106,16 @@ fn insert(flush: &Flush, segment: &Segment, found: &[Found], rules: &Rules) -> S
             );
         }
     }
+    let values = values.join(", ");
+    // A SELECT costs a copy of each value, so it stands only where there is something to ask.
+    let source = match suppressed.is_empty() {
+        true => format!("VALUES ({values}, ?{loaded_at})"),
+        false => format!("SELECT {values}, ?{loaded_at} WHERE ?{extracted} IS NOT NULL{suppressed}"),
+    };
     format!(
-        "INSERT INTO \"{}\" ({}, \"{LOADED_AT}\") SELECT {}, ?{loaded_at} WHERE ?{extracted} IS NOT NULL{suppressed}{}",
+        "INSERT INTO \"{}\" ({}, \"{LOADED_AT}\") {source}{}",
         flush.target.table,
         names.join(", "),
-        values.join(", "),
         conflict(flush, segment, found),
     )
 }
@@ -186,9 +191,13 @@ fn write(
     statement
         .raw_bind_parameter(loaded_at, now.as_str())
         .map_err(error::from)?;
+    // Only a statement that asks for suppression has the parameter.
+    let asks = statement.parameter_count() >= extracted;
     for row in &segment.rows {
         let written = bind(&mut statement, segment, row, &mut loaded.nul_replaced).and_then(|()| {
-            statement.raw_bind_parameter(extracted, row.version.extracted_at)?;
+            if asks {
+                statement.raw_bind_parameter(extracted, row.version.extracted_at)?;
+            }
             Ok(statement.raw_execute()?)
         });
         match written {
