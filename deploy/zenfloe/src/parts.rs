@@ -1,6 +1,6 @@
 //! Builds what the stages work with from the configuration.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub(crate) fn token_keys(config: &Config) -> Result<TokenKeys, Failure> {
     TokenKeys::load(&config.keys.token).map_err(|error| key_failure(&error, &config.keys.token))
 }
 
-fn key_failure(error: &zenfloe_keyring::KeyFileError, path: &PathBuf) -> Failure {
+fn key_failure(error: &zenfloe_keyring::KeyFileError, path: &Path) -> Failure {
     let failure = Failure::from_error(ExitCode::Configuration, error);
     match path.exists() {
         true => failure,
