@@ -1,5 +1,7 @@
 //! Some thousand rows, column by column: decoded once, written as Parquet or as JSON.
 
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+
 use bytes::Bytes;
 use parquet::data_type::ByteArray;
 use zenfloe_destination::{ColumnType, DecodeError, Role, Row, RowKind, Value, json_without_nul, text_without_nul};
@@ -125,6 +127,23 @@ impl Columns {
         let last = columns.last_mut().expect("a layout has columns");
         put(last, &row.body, Value::Int(Layout::kind(number, is_gone)), nul).expect("a number is taken");
         Ok(())
+    }
+}
+
+impl Columns {
+    /// The hash of the key of the row that was taken last.
+    pub(crate) fn hash_of_last_key(&self, layout: &Layout, hasher: &RandomState) -> u64 {
+        let mut hash = hasher.build_hasher();
+        for key in &layout.key {
+            match &self.columns[*key].values {
+                Values::Long(values) => values.last().hash(&mut hash),
+                Values::Int(values) => values.last().hash(&mut hash),
+                Values::Double(values) => values.last().map(|value| value.to_bits()).hash(&mut hash),
+                Values::Boolean(values) => values.last().hash(&mut hash),
+                Values::Text(values) => values.last().map(ByteArray::data).hash(&mut hash),
+            }
+        }
+        hash.finish()
     }
 }
 

@@ -42,6 +42,8 @@ struct Inner {
     config: Config,
     base: Url,
     http: reqwest::Client,
+    /// What `ca_file` holds, for stages too.
+    authorities: Vec<u8>,
 }
 
 /// Why a request has no answer.
@@ -71,16 +73,22 @@ impl Account {
         if base.scheme() == "http" {
             http = http.no_proxy();
         }
+        let mut authorities = Vec::new();
         if let Some(file) = &config.ca_file {
             let unreadable = |what: String| forbidden(format!("ca_file {} cannot be read: {what}", file.display()));
-            let pem = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-            let authorities = reqwest::Certificate::from_pem_bundle(&pem);
-            for authority in authorities.map_err(|error| unreadable(error.to_string()))? {
+            authorities = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+            let parsed = reqwest::Certificate::from_pem_bundle(&authorities);
+            for authority in parsed.map_err(|error| unreadable(error.to_string()))? {
                 http = http.add_root_certificate(authority);
             }
         }
         let http = http.build().map_err(|error| forbidden(format!("no TLS: {error}")))?;
-        Ok(Self(Arc::new(Inner { config, base, http })))
+        Ok(Self(Arc::new(Inner {
+            config,
+            base,
+            http,
+            authorities,
+        })))
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, ApiError> {
@@ -539,7 +547,8 @@ impl Session for HttpSession {
                     .into(),
             });
         }
-        stage::upload(&self.account.0.http, &info, file).await
+        let account = &self.account.0;
+        stage::upload(&account.http, &account.authorities, &info, file).await
     }
 
     async fn end(&mut self) {

@@ -134,7 +134,7 @@ fn parse(rows: Rows) -> Result<(Rules, usize), ApiError> {
     Ok((rules, count))
 }
 
-/// The staged rows that may be written, one of each key unless every state is kept; binds the batch's name.
+/// The staged rows that may be written, with `newest_only` the newest of each key; binds the batch's name.
 pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &Rules, newest_only: bool) -> String {
     use zenfloe_destination::{ColumnType, Role, VERSION_COLUMNS};
     let value = |column: &crate::layout::Staged| {

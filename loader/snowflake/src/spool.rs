@@ -1,5 +1,7 @@
 //! Rows of a coming flush: encoded as they arrive, on disk from the first few megabytes on.
 
+use std::collections::HashSet;
+use std::hash::RandomState;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +38,10 @@ pub struct Spool {
     writer: Option<(Writer, Folder)>,
     pub(crate) places: Vec<(Partition, Offset)>,
     refused: Vec<RefusedRow>,
+    /// Hashes of the keys so far.
+    keys: HashSet<u64>,
+    hasher: RandomState,
+    has_doubles: bool,
 }
 
 /// A temporary folder and the file in it.
@@ -84,6 +90,8 @@ pub(crate) struct Batch {
     /// Where its rows stood in the topic.
     pub(crate) places: Vec<(Partition, Offset)>,
     pub(crate) nul_replaced: u64,
+    /// Some key may stand in it more than once.
+    pub(crate) has_doubles: bool,
     manner: Manner,
 }
 
@@ -103,6 +111,9 @@ impl Spool {
             writer: None,
             places: Vec::new(),
             refused: Vec::new(),
+            keys: HashSet::new(),
+            hasher: RandomState::new(),
+            has_doubles: false,
         }
     }
 
@@ -112,7 +123,12 @@ impl Spool {
             return Ok(false);
         };
         match self.group.push(&self.layout, number, row) {
-            Ok(()) => self.places.push((row.partition, row.offset)),
+            Ok(()) => {
+                self.places.push((row.partition, row.offset));
+                let key = self.group.hash_of_last_key(&self.layout, &self.hasher);
+                // Two keys of one hash cost no more than a sort that was not needed.
+                self.has_doubles |= !self.keys.insert(key);
+            }
             Err(why) => self.refused.push(RefusedRow {
                 partition: row.partition,
                 offset: row.offset,
@@ -184,6 +200,7 @@ impl Spool {
             body,
             places: self.places,
             nul_replaced,
+            has_doubles: self.has_doubles,
             manner: self.manner,
         })
     }
@@ -193,6 +210,7 @@ impl Batch {
     /// The same batch with the rows alone for which `keep` holds, by their number.
     pub(crate) fn part(&self, keep: impl Fn(usize) -> bool) -> Result<Self, LoadError> {
         let mut part = Spool::of(self.id.clone(), self.layout.clone(), self.manner.clone());
+        part.has_doubles = self.has_doubles;
         let mut number = 0;
         let mut take = |group: &Columns| {
             let first = number;
@@ -212,5 +230,81 @@ impl Batch {
         let places = self.places.iter().enumerate().filter(|(number, _)| keep(*number));
         part.places = places.map(|(_, place)| *place).collect();
         part.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zenfloe_destination::contract::{Line, Sample};
+
+    use super::*;
+    use crate::inline::json;
+
+    fn batch(sample: &Sample, inline_rows: usize) -> Batch {
+        let manner = Manner {
+            inline_rows,
+            inline_bytes: 4 << 20,
+            folder: None,
+        };
+        let mut spool = Spool::new("b".into(), &[sample.shape()], manner);
+        for number in 0..25_000 {
+            let line = match number % 3 {
+                0 => Line::new(number, number).of(7),
+                1 => Line::deleted(number, 1),
+                _ => Line {
+                    at: Some(number * 1_000_000),
+                    data: Some(format!("[{number}]")),
+                    ..Line::new(number, 1).note("ä\"\\\n\0")
+                },
+            };
+            assert!(spool.push(&sample.row_at(0, number, &line)).expect("on disk"));
+        }
+        spool.finish().expect("on disk")
+    }
+
+    fn text(batch: &Batch) -> String {
+        match &batch.body {
+            Body::Inline(columns) => json(&batch.layout, columns, 0..columns.rows),
+            Body::Empty | Body::File(_) => panic!("{} rows stay in memory", batch.places.len()),
+        }
+    }
+
+    #[test]
+    fn parts_of_a_file_are_the_rows_that_went_in() {
+        let sample = Sample::new("t");
+        let filed = batch(&sample, 5_000);
+        assert!(matches!(filed.body, Body::File(_)));
+        assert_eq!((filed.places.len(), filed.nul_replaced), (25_000, 8_333));
+        // Within a group, across two, at the ends.
+        for range in [0..1, 5..9, 9_998..10_003, 24_999..25_000] {
+            let part = filed.part(|row| range.contains(&row)).expect("read back");
+            let places: Vec<_> = range.clone().map(|offset| (0, offset as i64)).collect();
+            assert_eq!(part.places, places);
+            let text = text(&part);
+            let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(&text).expect("JSON");
+            let ids: Vec<_> = rows.iter().map(|row| row[0].as_i64().expect("a key")).collect();
+            assert_eq!(ids, range.clone().map(|id| id as i64).collect::<Vec<_>>());
+            for row in rows {
+                let is_gone = row[0].as_i64().expect("a key") % 3 == 1;
+                assert_eq!(row.last().expect("a kind").as_i64(), Some(if is_gone { -1 } else { 0 }));
+                assert_eq!(
+                    row[3].is_null(),
+                    is_gone,
+                    "what a row that is gone brings beside key and version"
+                );
+            }
+        }
+        let most = filed.part(|row| row != 12_345).expect("read back");
+        assert!(matches!(most.body, Body::File(_)));
+        assert_eq!(most.places.len(), 24_999);
+    }
+
+    #[test]
+    fn texts_of_a_statement_are_what_the_rows_hold() {
+        let sample = Sample::new("t");
+        let whole = batch(&sample, 5_000);
+        let text = text(&whole.part(|row| row == 2).expect("read back"));
+        let expected = r#"[[2,null,"ä\"\\\n�",0.5,true,"1970-01-01 00:00:02.000000","2024-10-04","[2]","2023-11-14 22:13:20.123456","1970-01-01 00:00:00.000001","1970-01-01 00:00:00.000001",0,1,1,false,0]]"#;
+        assert_eq!(text, expected);
     }
 }

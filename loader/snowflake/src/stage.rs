@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{Certificate, ClientOptions, ObjectStore, ObjectStoreExt, WriteMultipart};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
@@ -17,7 +17,14 @@ use crate::wire::StageInfo;
 const PART: usize = 6 << 20;
 
 /// Uploads a file under its own name.
-pub(crate) async fn upload(http: &reqwest::Client, info: &StageInfo, file: &Path) -> Result<(), ApiError> {
+///
+/// `authorities` are trusted beside the system's, in PEM.
+pub(crate) async fn upload(
+    http: &reqwest::Client,
+    authorities: &[u8],
+    info: &StageInfo,
+    file: &Path,
+) -> Result<(), ApiError> {
     let name = file.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| broken("a file has no name"))?;
     if let Some(url) = info.presigned_url.as_deref().filter(|url| !url.is_empty()) {
@@ -27,7 +34,7 @@ pub(crate) async fn upload(http: &reqwest::Client, info: &StageInfo, file: &Path
         return copy(&info.location, name, file).await;
     }
     let (bucket, folder) = info.location.split_once('/').unwrap_or((&info.location, ""));
-    let store = store(info, bucket)?;
+    let store = store(info, bucket, authorities)?;
     let path = object_store::path::Path::from(format!("{}/{name}", folder.trim_end_matches('/')));
     send(&*store, &path, file).await
 }
@@ -62,9 +69,10 @@ async fn put_presigned(http: &reqwest::Client, url: &str, file: &Path) -> Result
     }
 }
 
-fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiError> {
+fn store(info: &StageInfo, bucket: &str, authorities: &[u8]) -> Result<Box<dyn ObjectStore>, ApiError> {
     let credential = |name: &str| info.credential(name).unwrap_or_default();
     let end_point = info.end_point.as_deref().filter(|end_point| !end_point.is_empty());
+    let options = |end_point: &str| options(end_point, authorities);
     let unusable = |error: object_store::Error| broken(format!("the stage cannot be used: {error}"));
     match info.location_type.as_str() {
         "S3" => {
@@ -74,11 +82,10 @@ fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiErro
                 .with_access_key_id(credential("AWS_KEY_ID"))
                 .with_secret_access_key(credential("AWS_SECRET_KEY"))
                 .with_token(credential("AWS_TOKEN"))
-                .with_virtual_hosted_style_request(end_point.is_none());
+                .with_virtual_hosted_style_request(end_point.is_none())
+                .with_client_options(options(end_point.unwrap_or_default())?);
             if let Some(end_point) = end_point {
-                builder = builder
-                    .with_endpoint(address(end_point))
-                    .with_client_options(options(end_point));
+                builder = builder.with_endpoint(address(end_point));
             }
             builder.build().map(|store| Box::new(store) as _).map_err(unusable)
         }
@@ -89,7 +96,7 @@ fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiErro
                 .with_account(account)
                 .with_container_name(bucket)
                 .with_config(AzureConfigKey::SasKey, credential("AZURE_SAS_TOKEN"))
-                .with_client_options(options(host));
+                .with_client_options(options(host)?);
             if host.starts_with("http://") {
                 builder = builder.with_endpoint(format!("{host}/{account}"));
             } else if host != "blob.core.windows.net" {
@@ -100,11 +107,10 @@ fn store(info: &StageInfo, bucket: &str) -> Result<Box<dyn ObjectStore>, ApiErro
         "GCS" => {
             let mut builder = GoogleCloudStorageBuilder::new()
                 .with_bucket_name(bucket)
-                .with_bearer_token(credential("GCS_ACCESS_TOKEN"));
+                .with_bearer_token(credential("GCS_ACCESS_TOKEN"))
+                .with_client_options(options(end_point.unwrap_or_default())?);
             if let Some(end_point) = end_point {
-                builder = builder
-                    .with_base_url(&address(end_point))
-                    .with_client_options(options(end_point));
+                builder = builder.with_base_url(&address(end_point));
             }
             builder.build().map(|store| Box::new(store) as _).map_err(unusable)
         }
@@ -120,8 +126,13 @@ fn address(end_point: &str) -> String {
     }
 }
 
-fn options(end_point: &str) -> ClientOptions {
-    ClientOptions::new().with_allow_http(end_point.starts_with("http://"))
+fn options(end_point: &str, authorities: &[u8]) -> Result<ClientOptions, ApiError> {
+    let mut options = ClientOptions::new().with_allow_http(end_point.starts_with("http://"));
+    let authorities = Certificate::from_pem_bundle(authorities);
+    for authority in authorities.map_err(|error| broken(format!("`ca_file` cannot be used: {error}")))? {
+        options = options.with_root_certificate(authority);
+    }
+    Ok(options)
 }
 
 /// Sends a small file in one request, a large one in parts.

@@ -14,7 +14,8 @@ use crate::sql::{NOW, ident, staging};
 pub(crate) fn statements(how: Upsert, target: &Target, batch: &Batch, known: &Known) -> Vec<Statement> {
     let layout = &*batch.layout;
     let rules = known.rules.clone().unwrap_or_default();
-    let newest_only = target.mode == Mode::Upsert;
+    // Choosing among the states of a key costs a sort of the whole batch, which mostly has one of each.
+    let newest_only = target.mode == Mode::Upsert && batch.has_doubles;
     let source = winners(&staging(&target.table), layout, target, &rules, newest_only);
     let parts = Parts {
         table: ident(&target.table),
