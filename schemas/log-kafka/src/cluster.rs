@@ -1,6 +1,6 @@
 //! Questions to the cluster, asked by one client that belongs to no group.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -111,8 +111,9 @@ impl Cluster {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let what = format!("metadata of {}", listed(names));
-        let answers = self.patiently_native(&what, |wait| native::describe_topics(self.handle(), names, wait))?;
+        let names: Vec<&str> = BTreeSet::from_iter(names.iter().copied()).into_iter().collect(); // repeats are refused
+        let what = format!("metadata of {}", listed(&names));
+        let answers = self.patiently_native(&what, |wait| native::describe_topics(self.handle(), &names, wait))?;
         let entry = |answer: native::Described| match answer.topic {
             Ok(found) => Ok((answer.name, Some(found))),
             Err((code, _)) if is_absent(code) => Ok((answer.name, None)),

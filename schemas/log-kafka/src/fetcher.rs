@@ -2,7 +2,6 @@
 //!
 //! Invariant: what was polled and did not reach the caller is kept, until it does or its partition is lost or begun anew.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -453,11 +452,10 @@ fn client(cluster: &Cluster, spec: &ReaderSpec, reading: &Arc<Reading>) -> Resul
 
 /// Refuses topics and partitions that do not exist.
 fn check(cluster: &Cluster, assign: &Assign) -> Result<(), LogError> {
-    let topics: BTreeSet<&str> = match assign {
+    let topics: Vec<&str> = match assign {
         Assign::Shared(topics) => topics.iter().map(String::as_str).collect(),
         Assign::Exact(partitions) => partitions.iter().map(|at| &*at.topic).collect(),
     };
-    let topics: Vec<&str> = topics.into_iter().collect(); // brokers refuse repeated names
     let described = cluster.describe(&topics)?;
     for topic in topics {
         described

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 use zenfloe_log::{Bounds, Log, LogError, Reader, ReaderSpec, Record, TopicInfo, TopicSpec, Writer};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
@@ -37,14 +38,20 @@ impl KafkaLog {
 }
 
 /// Runs what blocks. It goes on to its end when the caller no longer waits.
+///
+/// On a thread of its own, not one of the runtime's: a commit whose outcome is still waited for must not keep the
+/// program from ending.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, LogError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-        Err(_) => Err(broken("the program is ending")),
-    }
+    let (reply, answer) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("kafka-call".to_owned())
+        .spawn(move || drop(reply.send(work())))
+        .map_err(|error| broken(format!("no thread for a call: {error}")))?;
+    answer
+        .await
+        .unwrap_or_else(|_| Err(broken("a call of the Kafka client ended without an answer")))
 }
 
 #[async_trait]
