@@ -1,1 +1,0 @@
-//! zenfloe-bench
