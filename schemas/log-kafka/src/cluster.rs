@@ -165,7 +165,7 @@ impl Cluster {
         }
     }
 
-    fn remember(&self, infos: &HashMap<String, TopicInfo>) {
+    pub(crate) fn remember(&self, infos: &HashMap<String, TopicInfo>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(infos.iter().map(|(name, info)| (name.clone(), info.clone())));
     }

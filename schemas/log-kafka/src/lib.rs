@@ -21,6 +21,8 @@ mod config;
 mod delivery;
 mod fault;
 mod fetcher;
+#[cfg(test)]
+mod injected;
 mod log;
 mod membership;
 mod message;

@@ -56,6 +56,11 @@ impl Subject for Cluster {
         self.kafka.lock().await.restart().await.expect("the broker again");
     }
 
+    /// A machine that builds and tests at once may be slow.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(180)
+    }
+
     async fn expire(&self, at: &TopicPartition, before: Offset) {
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)

@@ -85,7 +85,7 @@ async fn a_broker_that_dies_costs_nothing_but_time() {
     let begun = Instant::now();
     while copied.load(Ordering::SeqCst) < total {
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_secs(180),
             "{} of {total}",
             copied.load(Ordering::SeqCst)
         );
@@ -208,7 +208,7 @@ async fn a_reader_that_was_replaced_ends_and_its_successor_does_not() {
     let ended = loop {
         newer.turn().await;
         match older.reader.read(soon()).await {
-            Ok(_) => assert!(begun.elapsed() < Duration::from_secs(30), "it goes on"),
+            Ok(_) => assert!(begun.elapsed() < Duration::from_secs(180), "it goes on"),
             Err(error) => break error,
         }
     };
@@ -269,7 +269,7 @@ async fn a_long_absence_is_waited_for() {
     let begun = Instant::now();
     while copied < 20 {
         copied += copier.turn().await;
-        assert!(begun.elapsed() < Duration::from_secs(60), "{copied} copied");
+        assert!(begun.elapsed() < Duration::from_secs(180), "{copied} copied");
     }
     counted(&log, &from, 40).await;
     counted(&log, &to, 40).await;
