@@ -24,6 +24,9 @@ pub(crate) fn batches(rows: i64) -> impl Iterator<Item = Range<i64>> {
     (0..count).map(move |n| n * BATCH..((n + 1) * BATCH).min(rows))
 }
 
+/// Chooses one of the ways.
+type Pick = fn(&Compared) -> Spent;
+
 /// What each way needed.
 struct Compared {
     ours: Spent,
@@ -104,9 +107,8 @@ async fn through(destination: &dyn Destination, count: i64, server: Option<u32>)
 }
 
 fn show(engine: &str, count: i64, rounds: &[Compared], table: &mut Table) {
-    let best = |way: fn(&Compared) -> Spent, time: fn(&Spent) -> f64| {
-        rounds.iter().map(|round| time(&way(round))).fold(f64::MAX, f64::min)
-    };
+    let best =
+        |way: Pick, time: fn(&Spent) -> f64| rounds.iter().map(|round| time(&way(round))).fold(f64::MAX, f64::min);
     let cpu = |spent: &Spent| spent.cpu().as_secs_f64();
     let wall = |spent: &Spent| spent.wall.as_secs_f64();
     let ours = best(|round| round.ours, cpu);
@@ -120,7 +122,7 @@ fn show(engine: &str, count: i64, rounds: &[Compared], table: &mut Table) {
         "",
         format!("{:.2} s by the clock", best(|round| round.ours, wall)),
     );
-    let ways: [(&str, fn(&Compared) -> Spent); 2] = [
+    let ways: [(&str, Pick); 2] = [
         ("plain bulk path", |round| round.plain),
         ("guarded bulk upsert", |round| round.guarded),
     ];

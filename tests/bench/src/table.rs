@@ -43,10 +43,11 @@ impl Table {
             target: target.into(),
             beside: beside.into(),
         };
-        println!(
-            "{}: {} (target {}) {}",
-            line.what, line.measured, line.target, line.beside
-        );
+        let asked = match line.target.as_str() {
+            "" => String::new(),
+            target => format!(" (target {target})"),
+        };
+        println!("{}: {}{asked} {}", line.what, line.measured, line.beside);
         self.lines.push(line);
     }
 
