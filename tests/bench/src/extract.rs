@@ -13,7 +13,7 @@ use crate::stand::{Queue, Run, SOURCE, Stand, account, kafka_log};
 use crate::table::Table;
 
 /// Of all records of an account of ordinary proportions, the share that are tickets, in percent.
-const TICKETS: u32 = 63;
+const TICKETS: u32 = 69;
 
 /// What one pass over an account did.
 struct Extracted {
