@@ -54,7 +54,7 @@ impl Fetcher {
         check(&cluster, &spec.assign)?;
         let reading = Arc::new(Reading::new());
         let consumer = client(&cluster, &spec, &reading)?;
-        reading.succeed(&consumer);
+        reading.set_client(&consumer);
         Ok(Self {
             cluster,
             consumer,
@@ -373,7 +373,7 @@ impl Fetcher {
     fn fatal(&mut self, code: Code, said: &str) -> Result<(), LogError> {
         let has_twin = || self.returned.is_some_and(|returned| returned.elapsed() < TWIN);
         match &self.spec.member {
-            Some(_) if code == Code::FencedInstanceId && (self.reading.is_returning() || !has_twin()) => {
+            Some(_) if code == Code::FencedInstanceId && (self.reading.may_return() || !has_twin()) => {
                 self.return_anew()
             }
             Some(member) if code == Code::FencedInstanceId => Err(LogError::Fenced { id: member.clone() }),

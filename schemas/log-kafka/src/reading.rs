@@ -16,6 +16,9 @@ use crate::signals::Context;
 /// How long a late heartbeat may be under way.
 const RETURNING: Duration = Duration::from_secs(20);
 
+/// How often in a row a fence is taken for one's own.
+const MOST_RETURNS: u32 = 5;
+
 /// A client that reads.
 pub(crate) type Reader = BaseConsumer<Context<Arc<Reading>>>;
 
@@ -36,8 +39,17 @@ struct Events {
     granted: BTreeSet<TopicPartition>,
     /// The group dropped this reader, and no word has come of another one in its place.
     has_lapsed: bool,
+    /// How often in a row a client took the place of one that was fenced.
+    returns: u32,
     /// When partitions last came.
     assigned: Option<Instant>,
+}
+
+impl Events {
+    /// Claims that what was assigned has been ours for long.
+    fn is_settled(&self) -> bool {
+        self.assigned.is_some_and(|when| when.elapsed() > 3 * RETURNING)
+    }
 }
 
 /// Partitions that came or went.
@@ -60,7 +72,7 @@ impl Reading {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
-    fn set_client(&self, client: &Arc<Reader>) {
+    pub(crate) fn set_client(&self, client: &Arc<Reader>) {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(client);
     }
 
@@ -89,18 +101,25 @@ impl Reading {
         events.granted.contains(at) && !events.changes.iter().any(is_lost)
     }
 
-    /// Claims that this reader has only just returned to its group, or is on its way, after a silence.
+    /// Claims that a fence may be this reader's own, so that it joins its group anew.
     ///
-    /// Where it has a name, librdkafka may then fence itself: a heartbeat of the time before the silence, sent late,
-    /// shows a member id that the broker has replaced by this reader's own new one.
-    pub(crate) fn is_returning(&self) -> bool {
+    /// After a silence librdkafka fences a named reader itself: a late heartbeat shows a member id that is no longer its
+    /// own; or a question that was asked twice, as its first answer was lost with the broker. That is told from a real
+    /// successor by what came before, or else by trying: of two readers with one name the older one comes first to
+    /// the end of its tries.
+    pub(crate) fn may_return(&self) -> bool {
         let events = self.events();
-        events.has_lapsed && events.assigned.is_none_or(|when| when.elapsed() < RETURNING)
+        let is_returning = events.has_lapsed && events.assigned.is_none_or(|when| when.elapsed() < RETURNING);
+        is_returning || events.returns < MOST_RETURNS || events.is_settled()
     }
 
     /// Hands over to another client.
     pub(crate) fn succeed(&self, client: &Arc<Reader>) {
-        self.events().has_lapsed = false;
+        let mut events = self.events();
+        events.has_lapsed = false;
+        events.returns = if events.is_settled() { 1 } else { events.returns + 1 };
+        events.assigned = None;
+        drop(events);
         self.set_client(client);
     }
 

@@ -67,6 +67,12 @@ async fn a_broker_that_dies_costs_nothing_but_time() {
         })
     };
     for round in 0..4 {
+        let before = copied.load(Ordering::SeqCst);
+        let since = Instant::now();
+        while copied.load(Ordering::SeqCst) == before {
+            assert!(since.elapsed() < Duration::from_secs(180), "nothing moves");
+            sleep(Duration::from_millis(10)).await;
+        }
         sleep(Duration::from_millis(rng.u64(500..2_500))).await;
         let mut kafka = cluster.kafka.lock().await;
         kafka.kill().expect("killed");
