@@ -165,11 +165,15 @@ impl Reading {
     }
 }
 
-/// New partitions are parked: taken over and paused, at a place that asks nothing of the committed positions.
+/// New partitions are parked: taken over and paused, at a place that asks the brokers nothing.
+///
+/// Invariant: the place is the lowest there is. At the end of a partition librdkafka asks the brokers where that is, and
+/// an answer that comes after the partition was begun elsewhere (a broker that had just died gave one) moves it there:
+/// what lies between would be lost. What is fetched from below a partition's place is passed over.
 pub(crate) fn parked(partitions: &[TopicPartition]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for at in partitions {
-        list.add_partition_offset(&at.topic, at.partition, At::End)?;
+        list.add_partition_offset(&at.topic, at.partition, At::Offset(0))?;
     }
     Ok(list)
 }
