@@ -1,5 +1,16 @@
 use rusqlite::ErrorCode;
 use zenfloe_destination::LoadError;
+use zenfloe_wal::OpenError;
+
+/// What a caller does when the file is not opened.
+pub(crate) fn of_opening(error: OpenError) -> LoadError {
+    match error {
+        OpenError::Folder(_) => LoadError::Forbidden {
+            what: error.to_string(),
+        },
+        OpenError::Sqlite(error) => from(error),
+    }
+}
 
 /// What a caller does about SQLite's error. SQLite's messages name tables and columns, never values.
 pub(crate) fn from(error: rusqlite::Error) -> LoadError {

@@ -30,6 +30,9 @@ use zenfloe_record::{Partition, Positions};
 
 use crate::error::broken;
 
+/// The page size of a new file in bytes: SQLite's own.
+const PAGE: u32 = 4096;
+
 /// Where the file is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -106,16 +109,10 @@ impl Sqlite {
 
 /// Opens the file and makes the ledger.
 fn open(config: &Config) -> Result<Connection, LoadError> {
-    if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| LoadError::Forbidden {
-            what: format!("folder {} cannot be made: {error}", folder.display()),
-        })?;
-    }
-    let session = Connection::open(&config.path).map_err(error::from)?;
-    session.busy_timeout(config.busy).map_err(error::from)?;
+    let session = zenfloe_wal::open(&config.path, PAGE, config.busy).map_err(error::of_opening)?;
     session.set_prepared_statement_cache_capacity(256);
     // Checkpoints every 16 MiB of log: a flush is about that. Its pages fit the cache, else they are written twice.
-    let settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;
+    let settings = "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;
         PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;";
     session.execute_batch(settings).map_err(error::from)?;
     ledger::make(&session)?;

@@ -4,17 +4,29 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 use zenfloe_log::LogError;
+use zenfloe_wal::OpenError;
 
 /// What goes wrong within a transaction: SQLite, or our own rules.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Sql(rusqlite::Error),
+    /// The file's folder cannot be made.
+    Folder(OpenError),
     Log(LogError),
 }
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+impl From<OpenError> for Fault {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Sqlite(error) => Self::Sql(error),
+            OpenError::Folder(_) => Self::Folder(error),
+        }
     }
 }
 
@@ -30,6 +42,9 @@ impl Fault {
         match self {
             Self::Log(error) => error,
             Self::Sql(error) => of_sqlite(&error, path),
+            Self::Folder(error) => LogError::Forbidden {
+                what: format!("{}: {error}", path.display()),
+            },
         }
     }
 }

@@ -13,6 +13,9 @@ const APPLICATION: i32 = 0x5a46_4c47;
 /// Changes when a release can no longer read what an earlier one wrote.
 const FORMAT: &str = "1";
 
+/// Bytes: records of some KB fit, and a small commit does not write much.
+const PAGE: u32 = 8192;
+
 /// A record's place is its partition's number and its offset in one integer, so that records of a partition lie side by
 /// side and need no further index. `records::place` and the view agree.
 const TABLES: &str = "
@@ -51,11 +54,6 @@ CREATE VIEW log AS
 /// Opens the file for writing; file, folder and tables are made where they are missing.
 pub(crate) fn open(config: &Config) -> Result<Connection, LogError> {
     let path = &config.path;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| LogError::Forbidden {
-            what: format!("{}: its folder cannot be made: {error}", path.display()),
-        })?;
-    }
     let mut session = connect(config).map_err(|fault| fault.at(path))?;
     make(&mut session, path).map_err(|fault| fault.at(path))?;
     Ok(session)
@@ -69,18 +67,16 @@ pub(crate) fn open_to_read(config: &Config) -> Result<Connection, Fault> {
 }
 
 fn connect(config: &Config) -> Result<Connection, Fault> {
-    let session = Connection::open(&config.path)?;
-    session.busy_timeout(config.busy)?;
+    let session = zenfloe_wal::open(&config.path, PAGE, config.busy)?;
     session.set_prepared_statement_cache_capacity(64);
-    // The page size counts in a new file only: records of some KB fit, and a small commit does not write much.
-    // A checkpoint every 32 MiB.
     let synchronous = match config.durability {
         Durability::Power => "FULL",
         Durability::Process => "NORMAL",
     };
+    // A checkpoint every 32 MiB.
     session.execute_batch(&format!(
-        "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};
-         PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;"
+        "PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint=4000;
+         PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;"
     ))?;
     Ok(session)
 }

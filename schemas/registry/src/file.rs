@@ -8,6 +8,7 @@ use apache_avro::Schema;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+use zenfloe_wal::OpenError;
 
 use crate::error::broken;
 use crate::{Registry, RegistryError};
@@ -24,6 +25,9 @@ CREATE TABLE IF NOT EXISTS registry_versions (
 /// How long another writer of the file is waited for.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// The page size in bytes of a new file, which is the embedded log's.
+const PAGE: u32 = 8192;
+
 /// A registry in a SQLite file; clones are the same registry.
 #[derive(Clone)]
 pub struct FileRegistry(Arc<Mutex<Connection>>);
@@ -33,18 +37,10 @@ impl FileRegistry {
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
         let path = path.into();
         blocking(move || {
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder).map_err(|error| RegistryError::Forbidden {
-                    what: format!("folder {} cannot be made: {error}", folder.display()),
-                })?;
-            }
-            let in_file = |error| at_file(&path, of_sqlite(error));
-            let session = Connection::open(&path).map_err(in_file)?;
-            session.busy_timeout(BUSY).map_err(in_file)?;
-            // An id that is given out must not be forgotten when the power fails: values carry it. The page size counts
-            // where the file is new, and is the embedded log's.
-            let settings = "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
-            session.execute_batch(settings).map_err(in_file)?;
+            let session = zenfloe_wal::open(&path, PAGE, BUSY).map_err(|error| at_file(&path, of_opening(error)))?;
+            // An id that is given out must not be forgotten when the power fails: values carry it.
+            let durable = session.pragma_update(None, "synchronous", "FULL");
+            durable.map_err(|error| at_file(&path, of_sqlite(error)))?;
             Self::over(session).map_err(|error| at_file(&path, error))
         })
         .await
@@ -182,6 +178,15 @@ fn begin(session: &mut Connection) -> Result<Transaction<'_>, RegistryError> {
     session
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(of_sqlite)
+}
+
+fn of_opening(error: OpenError) -> RegistryError {
+    match error {
+        OpenError::Folder(_) => RegistryError::Forbidden {
+            what: error.to_string(),
+        },
+        OpenError::Sqlite(error) => of_sqlite(error),
+    }
 }
 
 fn of_sqlite(error: rusqlite::Error) -> RegistryError {

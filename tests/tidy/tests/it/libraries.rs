@@ -55,7 +55,10 @@ const DOORS: [Door; 11] = [
     door("object_store", &["loader/snowflake"]),
     door("tokio-postgres", &["loader/postgres"]),
     // The embedded log, the embedded registry inside its file, the embedded destination.
-    door("rusqlite", &["schemas/log-file", "schemas/registry", "loader/sqlite"]),
+    door(
+        "rusqlite",
+        &["schemas/wal", "schemas/log-file", "schemas/registry", "loader/sqlite"],
+    ),
 ];
 
 fn uses(package: &Package, library: &str, in_tests_too: bool) -> bool {
