@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zenfloe_pacing::Moment;
 use zenfloe_record::Micros;
 use zenfloe_zendesk::Page;
@@ -35,8 +35,12 @@ pub struct CollectionProgress {
     pub records_ever: u64,
     /// Requests made.
     pub requests: u64,
+    /// Requests made in the collection's life, earlier processes included.
+    pub requests_ever: u64,
     /// Bytes of answers, decompressed.
     pub bytes: u64,
+    /// Bytes of answers in the collection's life, earlier processes included.
+    pub bytes_ever: u64,
     /// Records left out because they had been delivered, or had not changed.
     pub repeats: u64,
     /// Records that were too large for their topic.
@@ -45,6 +49,8 @@ pub struct CollectionProgress {
     pub held_deletions: u64,
     /// Everything that changed at Zendesk up to here has been published, but for what `past` still lacks.
     pub reached: Option<Micros>,
+    /// When the last page was committed.
+    pub succeeded_at: Option<Micros>,
     /// The end of the last complete pass.
     pub completed_at: Option<Micros>,
     /// Records a second in the present pass.
@@ -58,7 +64,7 @@ pub struct CollectionProgress {
 }
 
 /// How far a history is filled.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Past {
     /// Published up to here; a process that goes on with a history knows it after a page.
     pub reached: Option<Micros>,
@@ -177,6 +183,11 @@ impl Progress {
         }
     }
 
+    /// A copy of what is shown of a collection.
+    pub(crate) fn get(&self, collection: &str) -> CollectionProgress {
+        self.lock().collections.get(collection).cloned().unwrap_or_default()
+    }
+
     pub(crate) fn set_status(&self, collection: &str, status: Status) {
         self.of(collection, |held| held.status = status);
     }
@@ -191,6 +202,8 @@ impl CollectionProgress {
     pub(crate) fn page(&mut self, track: Track, page: &Page, published: u64, now: Moment) {
         self.records += published;
         self.bytes += page.bytes;
+        self.bytes_ever += page.bytes;
+        self.succeeded_at = Some(micros(now));
         let shown = page.records.len() as u64 + u64::from(page.repeats);
         self.repeats += shown.saturating_sub(published);
         match track {

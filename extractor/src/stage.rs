@@ -137,6 +137,9 @@ impl Stage {
                 shown.records_ever = item.cursor.records;
                 shown.completed_at = item.cursor.completed_at;
                 shown.past = item.past.as_ref().map(|_| Past::default());
+                if let Some(report) = left.reports.get(&collection.name) {
+                    report.resume(shown);
+                }
             });
             work.insert(collection.name.clone(), item);
         }
@@ -262,10 +265,13 @@ impl Stage {
         counter!("zenfloe_extract_requests_total", "source" => self.source.to_string(), "bucket" => bucket, "status" => status)
             .increment(1);
         self.budget.answered(fetched.leave, readings, fetched.at);
-        self.progress.of(job.name(), |shown| shown.requests += 1);
+        self.progress.of(job.name(), |shown| {
+            shown.requests += 1;
+            shown.requests_ever += 1;
+        });
         match fetched.result {
             Ok(page) => self.commit(job, page, stop).await,
-            Err(error) => self.failed(job, error),
+            Err(error) => self.failed(job, error, stop).await,
         }
     }
 

@@ -9,9 +9,12 @@ use zenfloe_record::{Cursor, Headers, TopicPartition};
 
 use crate::StageError;
 use crate::ledger::Ledger;
+use crate::report::Report;
 
 /// The key of the rate budget; no collection's name holds a slash.
 const PACING: &str = "/pacing";
+/// Begins the keys of reports.
+const REPORT: &str = "/report/";
 
 /// What an earlier process of this source left.
 #[derive(Debug, Default)]
@@ -19,6 +22,7 @@ pub(crate) struct State {
     pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) ledgers: HashMap<String, Ledger>,
     pub(crate) pacing: Option<Snapshot>,
+    pub(crate) reports: HashMap<String, Report>,
 }
 
 /// Everything that stands in the state topic.
@@ -52,7 +56,12 @@ pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, S
             Some(("", _)) if name == PACING => {
                 state.pacing = Some(serde_json::from_slice(value).map_err(|_| unreadable())?);
             }
-            Some(("", _)) => {}
+            Some(("", _)) => {
+                if let Some(collection) = name.strip_prefix(REPORT) {
+                    let report = serde_json::from_slice(value).map_err(|_| unreadable())?;
+                    state.reports.insert(collection.to_owned(), report);
+                }
+            }
             Some((collection, rest)) => {
                 lists
                     .entry(collection.to_owned())
@@ -89,6 +98,12 @@ pub(crate) fn pacing_record(at: &TopicPartition, snapshot: &Snapshot) -> Append 
         PACING,
         Some(serde_json::to_vec(snapshot).expect("numbers under names serialise")),
     )
+}
+
+/// The record of a collection's report.
+pub(crate) fn report_record(at: &TopicPartition, collection: &str, report: &Report) -> Append {
+    let value = serde_json::to_vec(report).expect("numbers and strings serialise");
+    record(at, &format!("{REPORT}{collection}"), Some(value))
 }
 
 fn record(at: &TopicPartition, key: &str, value: Option<Vec<u8>>) -> Append {

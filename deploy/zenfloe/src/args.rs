@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Runs the stages of a configuration until stopped
     Run(Run),
+    /// Shows how far every source, collection and destination is, without disturbing what runs
+    Status(Status),
     /// Checks a configuration, the credentials and every part it names, without running
     Check(WithConfig),
     /// Writes a commented configuration to begin with
@@ -86,6 +88,19 @@ pub(crate) struct Run {
     /// Ends once everything that is there has been moved
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+/// `zenfloe status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// Only this source; all by default
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `zenfloe init`.

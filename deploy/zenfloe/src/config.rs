@@ -180,6 +180,15 @@ impl Config {
             .unwrap_or_else(|| "local".into())
     }
 
+    /// A destination as a source fills it: each source has a schema, or a file, of its own.
+    pub(crate) fn destination(&self, name: &str, source: &SourceName) -> DestinationConfig {
+        let written = &self.destinations[name];
+        match self.sources.len() {
+            1 => written.clone(),
+            _ => written.of_source(source),
+        }
+    }
+
     /// The source of a command: the one named, or the only one there is.
     pub(crate) fn source(&self, named: Option<&str>) -> Result<(&SourceName, &SourceConfig), Failure> {
         let names = || {

@@ -20,6 +20,7 @@ mod pulse;
 mod replay;
 mod run;
 mod show;
+mod status;
 
 use std::process;
 
@@ -43,6 +44,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(demo) => quietly(demo::demo(&demo)),
         Command::Run(run) => on_runtime(run::run(&run)),
+        Command::Status(status) => quietly(status::status(&status)),
         Command::Check(check) => quietly(check::check(&check)),
         Command::Init(init) => init::init(&init),
         Command::Replay(replay) => quietly(replay::replay(&replay)),

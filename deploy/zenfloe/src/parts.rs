@@ -62,6 +62,17 @@ impl Base {
     }
 }
 
+/// The log alone, for a command that only looks: one that was never made stays so (`None`).
+pub(crate) async fn existing_log(config: &Config) -> Result<Option<Arc<dyn Log>>, Failure> {
+    if let LogConfig::File(file) = &config.log
+        && !file.path.exists()
+    {
+        return Ok(None);
+    }
+    let log = open_log(&config.log).await;
+    log.map(Some).map_err(|error| failure::of_log(&error))
+}
+
 async fn open_log(config: &LogConfig) -> Result<Arc<dyn Log>, LogError> {
     Ok(match config {
         LogConfig::File(file) => Arc::new(FileLog::open(file.clone()).await?),

@@ -182,11 +182,7 @@ impl Pipeline<'_> {
     }
 
     fn start_loader(&self, name: &str, source: &SourceName, running: &mut Running) -> Result<(), Failure> {
-        let written = &self.config.destinations[name];
-        let destination = match self.config.sources.len() {
-            1 => written.clone(),
-            _ => written.of_source(source),
-        };
+        let destination = self.config.destination(name, source);
         let progress = zenfloe_loader::Progress::default();
         let parts = zenfloe_loader::Parts {
             name: name.to_owned(),

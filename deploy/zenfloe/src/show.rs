@@ -151,7 +151,8 @@ fn working(rate: f64, eta: Option<u64>) -> String {
     }
 }
 
-fn span(seconds: u64) -> String {
+/// A time span for people.
+pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),

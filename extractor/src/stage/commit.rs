@@ -9,8 +9,9 @@ use super::{Job, Stage};
 use crate::patience::patiently;
 use crate::progress::micros;
 use crate::publish::Times;
+use crate::report::Report;
 use crate::work::Track;
-use crate::{StageError, Status, plan, state};
+use crate::{CollectionProgress, StageError, Status, plan, state};
 
 /// The commit of a page, and what is in it.
 struct Prepared {
@@ -24,6 +25,8 @@ struct Prepared {
     held: u64,
     /// The page has split off a past.
     is_split: bool,
+    /// What is shown of the collection once the page is committed.
+    shown: CollectionProgress,
 }
 
 impl Stage {
@@ -35,9 +38,9 @@ impl Stage {
             return Ok(());
         }
         self.plan_on(job, &page, &prepared);
-        self.show(job, &page, &prepared);
         self.count(job, &page, &prepared);
         self.tell(job, &page, &prepared);
+        self.show(job, prepared.shown);
         Ok(())
     }
 
@@ -64,10 +67,20 @@ impl Stage {
         }
         let published = out.len() as u64 - letters;
         let is_split = work.advance(job.track, page, published, out.is_empty(), times);
+        let mut shown = self.progress.get(name);
+        shown.page(job.track, page, published, self.clock.now());
+        if is_split {
+            shown.split();
+        }
+        shown.dead_letters += letters;
+        shown.completed_at = work.cursor.completed_at;
+        shown.records_ever = work.cursor.records;
+        shown.held_deletions = change.held as u64;
         out.push(state::cursor_record(&self.state_at, name, &work.cursor));
         for (part, value) in change.state {
             out.push(state::ledger_record(&self.state_at, name, &part, value));
         }
+        out.push(state::report_record(&self.state_at, name, &Report::of(&shown, None)));
         out.push(state::pacing_record(&self.state_at, &self.budget.snapshot()));
         Prepared {
             out,
@@ -76,6 +89,7 @@ impl Stage {
             gone: change.gone.len() as u64,
             held: change.held as u64,
             is_split,
+            shown,
         }
     }
 
@@ -93,21 +107,11 @@ impl Stage {
         }
     }
 
-    fn show(&mut self, job: Job, page: &Page, prepared: &Prepared) {
-        let now = self.clock.now();
-        let due = self.schedule.due(&job.scheduled()).unwrap_or(now);
-        let work = &self.work[job.name()];
-        self.progress.of(job.name(), |shown| {
-            shown.page(job.track, page, prepared.published, now);
-            if prepared.is_split {
-                shown.split();
-            }
-            shown.dead_letters += prepared.letters;
-            shown.completed_at = work.cursor.completed_at;
-            shown.records_ever = work.cursor.records;
-            shown.held_deletions = prepared.held;
-            shown.status = Status::Waiting { until: micros(due) };
-        });
+    fn show(&mut self, job: Job, shown: CollectionProgress) {
+        let due = self.schedule.due(&job.scheduled()).unwrap_or(self.clock.now());
+        self.progress.of(job.name(), |held| *held = shown);
+        self.progress
+            .set_status(job.name(), Status::Waiting { until: micros(due) });
     }
 
     fn count(&self, job: Job, page: &Page, prepared: &Prepared) {

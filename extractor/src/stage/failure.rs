@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use metrics::counter;
+use tokio_util::sync::CancellationToken;
 use zenfloe_pacing::Mode;
 use zenfloe_zendesk::{Class, Fault, SourceError};
 
 use super::{Job, Stage};
 use crate::check::remedy;
+use crate::patience::patiently;
 use crate::progress::micros;
-use crate::{StageError, Status, plan};
+use crate::report::{Report, Trouble};
+use crate::{StageError, Status, plan, state};
 
 /// Failures in a row after which a single pass ends: some ten minutes of full jitter.
 const FAILURES_IN_ONE_PASS: u32 = 25;
@@ -18,18 +21,27 @@ const UNSAID_PENALTY: Duration = Duration::from_secs(10);
 
 impl Stage {
     /// Decides what a failure means for its collection.
-    pub(super) fn failed(&mut self, job: Job, error: SourceError) -> Result<(), StageError> {
-        match error.class() {
-            Class::Stop => Err(error.into()),
-            Class::Reject => {
-                self.switch_off(job, &error);
-                Ok(())
-            }
-            Class::Retry { after } => self.retry_later(job, error, after),
+    pub(super) async fn failed(
+        &mut self,
+        job: Job,
+        error: SourceError,
+        stop: &CancellationToken,
+    ) -> Result<(), StageError> {
+        let trouble = match error.class() {
+            Class::Stop => return Err(error.into()),
+            Class::Reject => Some(self.switch_off(job, &error)),
+            Class::Retry { after } => self.retry_later(job, error, after)?,
+        };
+        if let Some(trouble) = trouble {
+            let report = Report::of(&self.progress.get(job.name()), Some(trouble));
+            let out = vec![state::report_record(&self.state_at, job.name(), &report)];
+            // When the log stays away until the stop, only the report is missing.
+            let _ = patiently!(stop, self.writer.commit(out.clone(), None).await);
         }
+        Ok(())
     }
 
-    fn switch_off(&mut self, job: Job, error: &SourceError) {
+    fn switch_off(&mut self, job: Job, error: &SourceError) -> Trouble {
         let remedy = remedy(error, job.collection);
         let why = chain(&error.fault);
         tracing::warn!(
@@ -40,11 +52,25 @@ impl Stage {
         );
         let again = self.clock.now() + self.config.retry_forbidden;
         self.schedule.switch_off(&job.scheduled(), again);
-        let status = Status::NotAvailable { why, remedy };
+        let status = Status::NotAvailable {
+            why: why.clone(),
+            remedy: remedy.clone(),
+        };
         self.progress.set_status(job.name(), status);
+        Trouble::NotAvailable {
+            why,
+            remedy,
+            until: micros(again),
+        }
     }
 
-    fn retry_later(&mut self, job: Job, error: SourceError, after: Option<Duration>) -> Result<(), StageError> {
+    /// Returns what is worth a report: the second failure in a row, the fourth, the eighth, and so on.
+    fn retry_later(
+        &mut self,
+        job: Job,
+        error: SourceError,
+        after: Option<Duration>,
+    ) -> Result<Option<Trouble>, StageError> {
         let failures = self.count_failure(job);
         if self.mode == Mode::Once && failures >= FAILURES_IN_ONE_PASS {
             return Err(StageError::GaveUp {
@@ -72,8 +98,13 @@ impl Stage {
         );
         self.schedule.postpone(&job.scheduled(), now + wait);
         let until = micros(now + wait);
+        let is_told = failures > 1 && failures.is_power_of_two();
+        let trouble = is_told.then(|| Trouble::Failing {
+            what: what.clone(),
+            failures,
+        });
         self.progress.set_status(job.name(), Status::Failing { what, until });
-        Ok(())
+        Ok(trouble)
     }
 
     /// Returns the failures in a row.

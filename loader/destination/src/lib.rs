@@ -79,4 +79,11 @@ pub trait Destination: Send + Sync + 'static {
     /// Commits the entries of `_zenfloe_suppressed` first, then cleans the table in a transaction that updates all of
     /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
+
+    /// Counts a table's rows, those that are marked as deleted left out; of a large table it may be an estimate.
+    ///
+    /// `None` where there is no such table, or where counting would cost more than it tells. Changes nothing.
+    async fn rows(&self, _target: &Target) -> Result<Option<u64>, LoadError> {
+        Ok(None)
+    }
 }

@@ -118,4 +118,8 @@ impl Destination for Postgres {
         self.with(async |session, faults| suppress::suppress(session, faults, target, what).await)
             .await
     }
+
+    async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {
+        self.with(async |session, _| table::rows(session, target).await).await
+    }
 }

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 use zenfloe_destination::{ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, legal_name};
 
-use crate::session::Session;
+use crate::session::{Parameter, Session};
 use crate::sql::{list, literal};
 
 /// A column as the database has it.
@@ -171,4 +171,27 @@ pub(crate) fn schema(table: &str, what: String) -> LoadError {
         table: table.to_owned(),
         what,
     }
+}
+/// Above this many rows the planner's own estimate is told: counting would read the whole table.
+const COUNTED: f32 = 1_000_000.0;
+
+/// Counts the rows that are not deleted.
+pub(crate) async fn rows(session: &Session, target: &Target) -> Result<Option<u64>, LoadError> {
+    let estimate = "SELECT c.reltuples FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'";
+    let name: &str = &target.table;
+    let parameters: [Parameter<'_>; 2] = [(&session.place.schema(), Type::TEXT), (&name, Type::TEXT)];
+    let found = session.query(estimate, &parameters).await?;
+    let Some(estimate) = found.first().map(|row| row.get::<_, f32>(0)) else {
+        return Ok(None);
+    };
+    if estimate > COUNTED {
+        return Ok(Some(estimate as u64));
+    }
+    let count = format!(
+        "SELECT count(*) FROM {} WHERE _deleted IS NOT TRUE",
+        session.place.table(name)
+    );
+    let rows: i64 = session.query(&count, &[]).await?[0].get(0);
+    Ok(u64::try_from(rows).ok())
 }

@@ -152,4 +152,11 @@ impl Destination for Sqlite {
         self.with(move |session, faults| suppress::suppress(session, faults, &target, &what))
             .await
     }
+
+    async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {
+        let (config, target) = (self.0.config.clone(), target.clone());
+        tokio::task::spawn_blocking(move || table::rows(&config, &target))
+            .await
+            .unwrap_or_else(|_| Err(broken("a count panicked")))
+    }
 }

@@ -1,10 +1,10 @@
 //! Tables made and widened.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 use zenfloe_destination::{ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, legal_name};
 
-use crate::error;
 use crate::ledger::begin;
+use crate::{Config, error};
 
 /// A column as the file has it.
 pub(crate) struct Found {
@@ -153,4 +153,22 @@ pub(crate) fn schema(table: &str, what: String) -> LoadError {
         table: table.to_owned(),
         what,
     }
+}
+/// Counts the rows that are not deleted, through a session that only reads and makes no file.
+pub(crate) fn rows(config: &Config, target: &Target) -> Result<Option<u64>, LoadError> {
+    if !config.path.exists() {
+        return Ok(None);
+    }
+    let session = Connection::open_with_flags(&config.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error::from)?;
+    session.busy_timeout(config.busy).map_err(error::from)?;
+    let held = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let held: i64 = session
+        .query_row(held, [&target.table], |row| row.get(0))
+        .map_err(error::from)?;
+    if held == 0 {
+        return Ok(None);
+    }
+    let count = format!("SELECT count(*) FROM \"{}\" WHERE _deleted IS NOT 1", target.table);
+    let rows: i64 = session.query_row(&count, [], |row| row.get(0)).map_err(error::from)?;
+    Ok(u64::try_from(rows).ok())
 }

@@ -4,3 +4,4 @@ mod bench;
 mod commands;
 mod demo;
 mod faults;
+mod status;

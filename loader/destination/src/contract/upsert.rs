@@ -98,6 +98,13 @@ async fn repeated_and_reordered_batches(subject: &dyn Subject) {
     assert_class(bench.flush(first).await, Class::Moved);
     assert_eq!(bench.position().await, 20);
     bench.expect(&["id", "note"], &["1|v2", "2|v1"]).await;
+    let rows = bench.destination.rows(&bench.target).await.expect("counted");
+    assert!(rows.is_none_or(|rows| rows == 2), "{rows:?}");
+    let absent = crate::Target {
+        table: "c_absent".into(),
+        ..bench.target.clone()
+    };
+    assert_eq!(bench.destination.rows(&absent).await.expect("nothing to count"), None);
 }
 
 async fn newest_version_wins(subject: &dyn Subject) {
