@@ -3,25 +3,29 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zenfloe_pacing::{Mode, Rules};
 use zenfloe_record::Partition;
 
 /// What is read of one source, how often, and how its topics are made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Which collections are read.
     pub collections: Selection,
     /// The time from the end of one pass over a collection to the next.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub interval: Duration,
     /// Other intervals, by collection: `{ group_memberships = "6h" }`.
     #[serde(with = "durations")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub intervals: BTreeMap<String, Duration>,
     /// Polls as fast as the budget allows instead of at the interval; lists keep their interval.
     pub continuous: bool,
     /// History is read from this time on, by collection; all of it where none is given.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub since: BTreeMap<String, Timestamp>,
     /// Requests a minute that are never exceeded, whatever the account allows.
     pub account_requests_per_minute: u32,
@@ -31,11 +35,14 @@ pub struct Config {
     pub partitions: Partition,
     /// How long raw records are kept.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub raw_retention: Duration,
     /// The largest message of a topic that is made here.
+    #[schemars(with = "String")]
     pub max_message: ByteSize,
     /// How long a collection that the plan or the role forbids is left alone.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub retry_forbidden: Duration,
     /// Lists that shrank by more than a fifth, and truly did: their missing rows are told as deleted.
     pub accept_shrunk: BTreeSet<String>,
@@ -64,7 +71,7 @@ impl Default for Config {
 }
 
 /// Which collections are read: those of tier 1, and what is added or taken away.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Selection {
     /// Only these; empty for those of tier 1.

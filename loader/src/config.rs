@@ -1,25 +1,30 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When flushes happen, and how much may be in hand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Time between flushes. The ticks are multiples of it since 1970, the same for all loaders, so that a warehouse
     /// that sleeps between flushes wakes once for all tables.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub flush_interval: Duration,
     /// Flush before the tick when so many rows are in hand, of all tables together.
     pub flush_rows: usize,
     /// Flush before the tick when rows in hand take so much memory, of all tables together.
+    #[schemars(with = "String")]
     pub flush_size: ByteSize,
     /// How often new topics are looked for.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub discover: Duration,
     /// The longest wait between two attempts while a log, registry or destination is away.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub longest_wait: Duration,
 }
 

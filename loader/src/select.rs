@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zenfloe_destination::{Destination, Mode, Target, legal_name};
@@ -47,7 +49,7 @@ pub struct Tables {
 }
 
 /// A choice of tables, by the names of the source.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Selection {
     /// Only these; empty for all.
@@ -94,6 +96,44 @@ struct Written {
 enum WrittenKind {
     Sqlite,
     Postgres,
+}
+
+/// The same with the settings of each kind, for the configuration reference.
+#[derive(JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, never made")]
+enum Described {
+    /// One SQLite file.
+    Sqlite(Shared<zenfloe_sqlite::Config>),
+    /// A schema of a PostgreSQL database.
+    Postgres(Box<Shared<zenfloe_postgres::Config>>),
+}
+
+/// What all kinds share, and the settings of one.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is described, never made")]
+struct Shared<C> {
+    /// What a table keeps of a row's states.
+    #[serde(default)]
+    mode: Mode,
+    /// What stands before each table's name: `[a-z_][a-z0-9_]*`, at most 20 characters.
+    #[serde(default)]
+    table_prefix: String,
+    /// Which tables.
+    #[serde(default)]
+    tables: Selection,
+    #[serde(flatten)]
+    settings: C,
+}
+
+impl JsonSchema for DestinationConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "Destination".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Described::json_schema(generator)
+    }
 }
 
 impl TryFrom<Written> for DestinationConfig {

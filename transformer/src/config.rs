@@ -2,11 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zenfloe_catalog::Action;
 
 /// How records of one source become rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Columns that never leave the transformer, as `table.column`; `*` stands for any letters, so that
@@ -22,34 +23,39 @@ pub struct Config {
     /// Records of one commit.
     pub batch_records: usize,
     /// Bytes of sealed records of one commit; with what they become this bounds the memory.
+    #[schemars(with = "String")]
     pub batch_bytes: ByteSize,
     /// How long a batch that is not full waits for more records.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub linger: Duration,
     /// The largest message of a topic that is made here.
+    #[schemars(with = "String")]
     pub max_message: ByteSize,
     /// Collections whose raw topic was deleted and made again, and was meant to: it is transformed from its beginning.
     pub accept_recreated: BTreeSet<String>,
     /// How long dead letters are kept in a dead topic that is made here.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub dead_retention: Duration,
 }
 
 /// What happens to a column instead of the catalog's own action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Treatment {
     /// This action; it must not show more than the catalog's.
-    Plain(Action),
+    Plain(#[schemars(with = "String")] Action),
     /// This action, whatever the catalog says.
     Reasoned(Reasoned),
 }
 
 /// A treatment that may show more than the catalog's, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoned {
     /// What happens to the column.
+    #[schemars(with = "String")]
     pub action: Action,
     /// Why; for whoever reads the configuration next.
     pub reason: String,

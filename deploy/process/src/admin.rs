@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{Health, Metrics};
 
 /// The port for probes and metrics.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminConfig {
     /// Address and port of `/livez`, `/readyz` and `/metrics`; port 0 takes a free one.
+    #[schemars(with = "String")]
     pub listen: SocketAddr,
 }
 

@@ -109,6 +109,12 @@ pub(crate) struct Init {
     /// Where to write it; an existing file is never replaced
     #[arg(long, value_name = "FILE", default_value = "zenfloe.toml")]
     pub(crate) config: PathBuf,
+    /// Print the configuration reference instead (Markdown)
+    #[arg(long, conflicts_with = "schema")]
+    pub(crate) reference: bool,
+    /// Print the configuration's JSON Schema instead, for editors
+    #[arg(long)]
+    pub(crate) schema: bool,
 }
 
 /// `zenfloe replay`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zenfloe_loader::{DestinationConfig, Kind};
 use zenfloe_log_kafka::KafkaConfig;
@@ -11,7 +12,7 @@ use zenfloe_process::{AdminConfig, ExitCode, Failure, LogFormat, load_config};
 use zenfloe_record::SourceName;
 
 /// The configuration file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The queue between the stages.
@@ -23,6 +24,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) keys: KeysConfig,
     /// The Zendesk accounts, each under a name of your choice: lower-case letters, digits and `_`.
+    #[schemars(with = "BTreeMap<String, SourceConfig>")]
     pub(crate) sources: BTreeMap<SourceName, SourceConfig>,
     /// The databases that are loaded, each under a name of your choice.
     pub(crate) destinations: BTreeMap<String, DestinationConfig>,
@@ -38,7 +40,7 @@ pub(crate) struct Config {
 }
 
 /// The queue between the stages.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum LogConfig {
     /// One SQLite file, for everything on one machine.
@@ -48,7 +50,7 @@ pub(crate) enum LogConfig {
 }
 
 /// Where the schemas of the clean topics are registered.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum RegistryConfig {
     /// In the file log's own file.
@@ -59,7 +61,7 @@ pub(crate) enum RegistryConfig {
 }
 
 /// The key files that `zenfloe keys new` makes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct KeysConfig {
     /// Seals raw values; extractor and transformer need it.
@@ -78,7 +80,7 @@ impl Default for KeysConfig {
 }
 
 /// One Zendesk account.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceConfig {
     /// How the account is reached.
@@ -92,13 +94,14 @@ pub(crate) struct SourceConfig {
 }
 
 /// What concerns the process as such.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ProcessConfig {
     /// This process's stable name among its like; the host's name (in Kubernetes the pod's) by default.
     pub(crate) member: Option<String>,
     /// How long the batch in hand may take after SIGTERM before it is given up.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub(crate) drain: Duration,
     /// How log lines are written.
     pub(crate) logs: LogFormat,

@@ -1,17 +1,30 @@
 //! `zenfloe init`.
 
 use std::io::Write;
+use std::path::Path;
 
 use zenfloe_process::{ExitCode, Failure};
 
 use crate::args::Init;
+use crate::reference;
 
 /// The configuration to begin with; a test loads it.
 pub(crate) const TEMPLATE: &str = include_str!("../zenfloe.example.toml");
 
 /// Runs the command.
 pub(crate) fn init(command: &Init) -> Result<(), Failure> {
-    let path = &command.config;
+    if command.reference {
+        print!("{}", reference::page());
+        return Ok(());
+    }
+    if command.schema {
+        println!("{:#}", reference::schema());
+        return Ok(());
+    }
+    write(&command.config)
+}
+
+fn write(path: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         let what = format!("`{}` cannot be written: {error}", path.display());
         let remedy = match error.kind() {

@@ -17,6 +17,7 @@ mod keys;
 mod parts;
 mod pipeline;
 mod pulse;
+mod reference;
 mod replay;
 mod run;
 mod show;

@@ -1,7 +1,6 @@
 //! The stage over a log and an account in memory.
 
 mod account;
-mod flaky;
 mod simulated;
 mod stage;
 mod topics;

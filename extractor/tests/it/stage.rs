@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use tokio_util::sync::CancellationToken;
 use zenfloe_extractor::{Drained, Mode, StageError, Status, check, run, selected};
+use zenfloe_log::LogError;
+use zenfloe_log::fated::{FatedLog, RefusedCommits};
 use zenfloe_record::{Reason, Stage};
 use zenfloe_zendesk::{Clock, Fault, Place, Unavailability};
 
 use crate::Bench;
 use crate::account::{Account, PAGE};
-use crate::flaky::FlakyLog;
 
 const ALL: [(&str, i64); 8] = [
     ("group_memberships", 7),
@@ -477,13 +478,17 @@ async fn a_restart_within_a_minute_is_not_refused() {
 #[tokio::test]
 async fn a_log_that_is_away_is_waited_for() {
     let mut bench = Bench::new();
-    let failures = Arc::new(AtomicU32::new(4));
-    bench.topics.log = Arc::new(FlakyLog {
-        inner: bench.topics.log.clone(),
-        failures: failures.clone(),
-    });
+    let fate = RefusedCommits {
+        writers: "",
+        left: AtomicU32::new(4),
+        error: || LogError::Unavailable {
+            what: "the broker is away".into(),
+        },
+    };
+    let log = FatedLog::new(bench.topics.log.clone(), fate);
+    bench.topics.log = log.clone();
     bench.once(Arc::new(Account::with(&ALL))).await.expect("a pass");
-    assert_eq!(failures.load(Ordering::Relaxed), 0);
+    assert_eq!(log.fate().left.load(Ordering::Relaxed), 0);
     assert_complete(&bench).await;
 }
 

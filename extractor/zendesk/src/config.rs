@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use reqwest::Url;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 /// How an account's API is reached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The account's name in its address: `acme` for `acme.zendesk.com`.
@@ -19,9 +20,11 @@ pub struct Config {
     pub auth: Auth,
     /// The longest that one request may take, its answer included.
     #[serde(default = "default_timeout", with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
     /// The largest answer that is read; larger ones are asked for again in smaller pages.
     #[serde(default = "default_max_response")]
+    #[schemars(with = "String")]
     pub max_response: ByteSize,
 }
 
@@ -36,7 +39,7 @@ fn default_max_response() -> ByteSize {
 }
 
 /// The credentials of an account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Auth {
     /// An OAuth client of the account (grant `client_credentials`); it acts as the user who owns it, who must be an admin.
@@ -63,7 +66,7 @@ fn default_scope() -> String {
 }
 
 /// Where a secret stands; never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// In a file that holds nothing else; a line end at its end does not count.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zenfloe_record::{Fence, Offset, Origin, Partition, RowVersion};
@@ -11,7 +12,7 @@ use zenfloe_record::{Fence, Offset, Origin, Partition, RowVersion};
 use crate::TableShape;
 
 /// What a table keeps of a row's states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The newest.

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::config::{Host, SslMode};
 use zenfloe_destination::{LoadError, legal_name};
@@ -8,10 +9,10 @@ use zenfloe_destination::{LoadError, legal_name};
 use crate::error::forbidden;
 
 /// Which database, who signs in, and how patient a session is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `postgres://user@host:port/database` or `host=… user=…`, without a password; the alternative to the next four.
+    /// `postgres://user@host:port/database` or `host=… user=…`, without a password; the alternative to `host`, `port`, `user` and `database`.
     pub url: Option<String>,
     /// The server's name or address, or the folder of its socket.
     pub host: Option<String>,
@@ -33,17 +34,20 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// How long a sign-in may take.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub connect_timeout: Duration,
     /// How long a statement may take. A first flush into a large table is the longest.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub statement_timeout: Duration,
     /// How long a statement waits for another session's lock.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub lock_timeout: Duration,
 }
 
 /// What is asked of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     /// Clear text.

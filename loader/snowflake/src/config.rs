@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use reqwest::Url;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zenfloe_destination::{LoadError, legal_name};
@@ -13,7 +14,7 @@ use zenfloe_destination::{LoadError, legal_name};
 use crate::error::forbidden;
 
 /// Which account, who signs in, how, and how patient a session is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The account's identifier, `organisation-account`, or its locator.
@@ -53,24 +54,28 @@ pub struct Config {
     /// A batch of no more rows than this goes as text in one statement instead of a file.
     pub inline_rows: usize,
     /// The same in bytes of its rows.
+    #[schemars(with = "String")]
     pub inline_bytes: ByteSize,
     /// Where files wait for their upload; the system's temporary folder without it.
     pub spool_folder: Option<PathBuf>,
     /// How long a statement may take. A first flush into a large table is the longest.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub statement_timeout: Duration,
     /// How long a transaction waits for another one's lock, and is tried again after being refused for one.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub lock_timeout: Duration,
     /// How long a request is sent again while the account is not reached, or says that it is busy.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub retry_timeout: Duration,
     /// A PEM file of authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,
 }
 
 /// What proves who signs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Authenticator {
     /// A token signed with the user's private key.
@@ -83,7 +88,7 @@ pub enum Authenticator {
 }
 
 /// How rows get into a table that keeps the newest state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Upsert {
     /// One MERGE.

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zenfloe_destination::{
     Class, Destination, Faults, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef,
@@ -34,13 +35,14 @@ use crate::error::broken;
 const PAGE: u32 = 4096;
 
 /// Where the file is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The database file; made with its folder if it is missing.
     pub path: PathBuf,
     /// How long a transaction waits for another process that writes to the file.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub busy: Duration,
 }
 

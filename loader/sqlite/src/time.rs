@@ -2,6 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::SignedDuration;
+use jiff::civil::date;
+
 const DAY: i64 = 86_400_000_000;
 
 /// The text of a time, `2026-01-31 23:59:59.000001`.
@@ -54,29 +57,16 @@ impl DateText {
 }
 
 /// Writes days since 1970-01-01; `None` outside the years 1 to 9999.
-///
-/// The calendar is Howard Hinnant's `civil_from_days`: <https://howardhinnant.github.io/date_algorithms.html>.
 pub(crate) fn date_text(days: i32) -> Option<DateText> {
-    let shifted = i64::from(days) + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    if !(1..=9999).contains(&year) {
+    let since = SignedDuration::from_hours(24 * i64::from(days));
+    let date = date(1970, 1, 1).checked_add(since).ok()?;
+    if date.year() < 1 {
         return None;
     }
     let mut text = *b"0000-00-00";
-    digits(&mut text[..4], year);
-    digits(&mut text[5..7], month);
-    digits(&mut text[8..], day);
+    digits(&mut text[..4], date.year().into());
+    digits(&mut text[5..7], date.month().into());
+    digits(&mut text[8..], date.day().into());
     Some(DateText(text))
 }
 

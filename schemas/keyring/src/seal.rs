@@ -4,6 +4,8 @@ use std::fmt;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use sha2::Sha256;
 use zenfloe_record::{Headers, SourceName, header};
 use zeroize::Zeroizing;
@@ -247,21 +249,10 @@ impl SealKeys {
 
 /// The month of a time as a number like 202611.
 fn period_of(now: zenfloe_record::Micros) -> u32 {
-    let days = now.div_euclid(86_400_000_000);
-    // Howard Hinnant's `civil_from_days`.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    u32::try_from(year * 100 + month).unwrap_or(0)
+    let date = Timestamp::from_microsecond(now).map(|time| Offset::UTC.to_datetime(time).date());
+    date.map_or(0, |date| {
+        u32::from(date.year().unsigned_abs()) * 100 + u32::from(date.month().unsigned_abs())
+    })
 }
 
 fn wrapping_cipher(root: &Key, source: &SourceName, period: u32) -> Aes256Gcm {

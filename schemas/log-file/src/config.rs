@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the file is and how it is treated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The file; made with its folder if it is missing.
@@ -13,20 +14,24 @@ pub struct Config {
     pub durability: Durability,
     /// How long a reader keeps its partitions when its process says nothing any more.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub session: Duration,
     /// How long a transaction waits for another process that writes to the file.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub busy: Duration,
     /// The time between two rounds of retention and compaction.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub clean_every: Duration,
     /// Compacted topics keep every record for this long (by its timestamp), so that readers see all versions.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub compact_after: Duration,
 }
 
 /// What a commit outlives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// A power cut: every commit waits for the disk, some milliseconds.

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use zenfloe_log::LogError;
 
 /// How to reach a Kafka cluster and how to behave there.
 ///
 /// Durations are written `12s`, sizes `8MiB`. Secrets are never values: they are named by file or
 /// environment variable.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KafkaConfig {
     /// Some of the cluster's brokers, `host:port`; the others are learned from them.
@@ -31,36 +32,46 @@ pub struct KafkaConfig {
     /// A killed writer holds the readers of its partitions back for so long, so it stays short; one commit, sent and
     /// acknowledged, must fit in.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub transaction_timeout: Duration,
     /// After this silence a reader is taken for dead and its partitions go to others (brokers refuse less than 6 s by default).
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub session_timeout: Duration,
     /// How long a reader may be busy between two reads before its partitions go to others; at least `session_timeout`.
     ///
     /// A partition that is wanted elsewhere is given up when its reader comes back from the batch in hand, or after this time.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub handover_timeout: Duration,
     /// How long one question to the cluster may take, tries included, before it counts as not available.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub request_timeout: Duration,
     /// How long a batch of a partition waits for more records before it is sent.
     ///
     /// A commit waits for its last batch, so this is added to each commit.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub linger: Duration,
     /// How batches are compressed on the wire and on disk. Sealed values do not shrink, clean ones do, about six times by zstd.
     pub compression: Compression,
     /// Records of one commit that may be under way at once.
     pub window_records: usize,
     /// Bytes of one commit that may be under way at once; a single larger record still goes.
+    #[schemars(with = "String")]
     pub window_bytes: ByteSize,
     /// Bytes that a reader fetches ahead.
+    #[schemars(with = "String")]
     pub queue_bytes: ByteSize,
     /// Bytes of one fetch over all partitions.
+    #[schemars(with = "String")]
     pub fetch_bytes: ByteSize,
     /// Bytes of one fetch per partition; a larger record is fetched all the same.
+    #[schemars(with = "String")]
     pub partition_fetch_bytes: ByteSize,
     /// The largest record that is sent or received, whatever a topic allows.
+    #[schemars(with = "String")]
     pub max_message_bytes: ByteSize,
     /// Further librdkafka settings, passed on as they are. What the guarantees rest on cannot be set here.
     pub extra: Extra,
@@ -94,7 +105,7 @@ impl Default for KafkaConfig {
 }
 
 /// Encryption of the connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// The certificates (PEM) that brokers are checked against; absent means the system's.
@@ -108,7 +119,7 @@ pub struct Tls {
 }
 
 /// Sign-in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sasl {
     /// `plain`, `scram-sha-256`, `scram-sha-512` or `oauthbearer`.
@@ -129,7 +140,7 @@ pub struct Sasl {
 }
 
 /// A way to sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mechanism {
     /// User and password as they are: over TLS only.
@@ -157,7 +168,7 @@ impl Mechanism {
 }
 
 /// How batches are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Not at all.
@@ -179,7 +190,7 @@ impl Compression {
 }
 
 /// Settings passed on; prints as names, as a value may be a secret.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Extra(pub BTreeMap<String, String>);
 

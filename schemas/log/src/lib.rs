@@ -15,6 +15,7 @@
 
 pub mod contract;
 mod error;
+pub mod fated;
 pub mod memory;
 mod share;
 mod types;

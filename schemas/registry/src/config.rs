@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Certificate, Url};
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::RegistryError;
 use crate::error::broken;
 
 /// Where a Confluent-compatible registry is, and how to sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Its address, with the path under which it speaks Confluent's protocol.
@@ -28,6 +29,7 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// How long one request may take.
     #[serde(default = "timeout", with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
 }
 

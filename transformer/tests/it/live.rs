@@ -1,18 +1,18 @@
 //! The stage at work.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use apache_avro::types::Value;
 use tokio_util::sync::CancellationToken;
 use zenfloe_keyring::{SealKeys, TOKEN_LENGTH};
-use zenfloe_log::{Assign, Cleanup, Done, Log, LogError, ReaderSpec, TopicSpec};
+use zenfloe_log::{Assign, Cleanup, Done, LogError, ReaderSpec, TopicSpec};
 use zenfloe_record::{CleanKind, Fence, RawKind, Topic};
 use zenfloe_transformer::{Class, StageError, Status, group, run};
 
 use crate::clean::Clean;
-use crate::flaky::{FlakyLog, Unwritable};
+use crate::flaky::{flaky, unwritable};
 use crate::raw::{email, user};
 use crate::{Site, caught_up};
 
@@ -119,7 +119,7 @@ async fn rows_are_written_exactly_once_through_kills_at_any_call() {
         let mut kills = 0;
         for round in 1..=4 {
             site.page(round, 6).await;
-            let log = FlakyLog::new(site.log.clone(), random.u64(..), random.u32(1..60), 5);
+            let log = flaky(site.log.clone(), random.u64(..), random.u32(1..60), 5);
             kills += u32::from(site.killed(&log).await);
         }
         site.transform().await;
@@ -133,7 +133,7 @@ async fn a_log_that_fails_now_and_then_is_waited_for() {
     let site = Site::new();
     site.make_raw().await;
     site.page(1, 10).await;
-    let log = FlakyLog::new(site.log.clone(), 3, 0, 30);
+    let log = flaky(site.log.clone(), 3, 0, 30);
     assert!(!site.killed(&log).await);
     site.assert_exactly_once().await;
 }
@@ -147,7 +147,7 @@ async fn two_transformers_share_the_partitions() {
         let mut random = fastrand::Rng::with_seed(seed);
         let done = CancellationToken::new();
         let start = |member: &'static str, kill_at: u32, seed: u64| {
-            let log = FlakyLog::new(site.log.clone(), seed, kill_at, 3);
+            let log = flaky(site.log.clone(), seed, kill_at, 3);
             let parts = site.parts_over(log.clone(), member, done.clone());
             (log, run(parts, CancellationToken::new()))
         };
@@ -163,7 +163,7 @@ async fn two_transformers_share_the_partitions() {
         };
         let second = async {
             tokio::select! {
-                () = dying.killed() => {}
+                () = dying.fate().killed() => {}
                 ended = second => assert!(ended.expect("no error").is_complete),
             }
         };
@@ -390,20 +390,12 @@ async fn excluded_columns_and_tables_leave_no_trace() {
     assert!(site.fields(&users[0]).contains_key("email"));
 }
 
-fn unwritable(site: &Site, failures: u32, error: fn() -> LogError) -> Arc<dyn Log> {
-    Arc::new(Unwritable {
-        inner: site.log.clone(),
-        left: Arc::new(AtomicU32::new(failures)),
-        error,
-    })
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_given_up_when_the_log_stays_away_until_the_stop() {
     let site = Site::new();
     site.make_raw().await;
     site.page(1, 4).await;
-    let away = unwritable(&site, u32::MAX, || LogError::Unavailable {
+    let away = unwritable(site.log.clone(), u32::MAX, || LogError::Unavailable {
         what: "the broker is away".into(),
     });
     let stop = CancellationToken::new();
@@ -426,7 +418,7 @@ async fn a_batch_that_is_refused_by_a_rebalance_is_read_again() {
     site.config.batch_records = 5;
     site.make_raw().await;
     site.page(1, 10).await;
-    let shaken = unwritable(&site, 4, || LogError::Rebalanced);
+    let shaken = unwritable(site.log.clone(), 4, || LogError::Rebalanced);
     let drained = run(site.parts_over(shaken, "t0", caught_up()), CancellationToken::new()).await;
     assert!(drained.expect("no error").is_complete);
     site.assert_exactly_once().await;
@@ -452,7 +444,7 @@ fn what_is_done_is_counted() {
                 site.sealed("groups", "8", RawKind::Record, 5, b"{"),
             ];
             site.append(page).await;
-            let flaky = unwritable(&site, 1, || LogError::Unavailable { what: "away".into() });
+            let flaky = unwritable(site.log.clone(), 1, || LogError::Unavailable { what: "away".into() });
             let drained = run(site.parts_over(flaky, "t0", caught_up()), CancellationToken::new()).await;
             assert!(drained.expect("no error").is_complete);
         });
@@ -521,7 +513,7 @@ async fn the_embedded_log_serves_as_well() {
     let mut random = fastrand::Rng::with_seed(7);
     for round in 1..=4 {
         site.page(round, 6).await;
-        let log = FlakyLog::new(site.log.clone(), random.u64(..), random.u32(20..60), 0);
+        let log = flaky(site.log.clone(), random.u64(..), random.u32(20..60), 0);
         site.killed(&log).await;
     }
     site.transform().await;

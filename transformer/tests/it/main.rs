@@ -97,7 +97,7 @@ impl Site {
     async fn killed(&self, log: &Arc<FlakyLog>) -> bool {
         tokio::select! {
             biased;
-            () = log.killed() => true,
+            () = log.fate().killed() => true,
             ended = run(self.parts_over(log.clone(), "t0", caught_up()), CancellationToken::new()) => {
                 assert!(ended.expect("no error ends a pass").is_complete);
                 false

@@ -8,7 +8,7 @@ use zenfloe_record::CleanKey;
 use zenfloe_transformer::{From, Replay, ReplayProgress, Replayed, StageError, replay, run};
 
 use crate::clean::Clean;
-use crate::flaky::FlakyLog;
+use crate::flaky::{flaky, stopping};
 use crate::{Site, caught_up};
 
 fn what(from: From) -> Replay {
@@ -168,7 +168,7 @@ async fn an_interrupted_replay_goes_on_and_writes_nothing_twice() {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut kills = 0;
         loop {
-            let log = FlakyLog::new(site.log.clone(), random.u64(..), random.u32(20..70), 4);
+            let log = flaky(site.log.clone(), random.u64(..), random.u32(20..70), 4);
             let parts = site.parts_over(log.clone(), "r", caught_up());
             let again = replay(
                 parts,
@@ -178,7 +178,7 @@ async fn an_interrupted_replay_goes_on_and_writes_nothing_twice() {
             );
             tokio::select! {
                 biased;
-                () = log.killed() => kills += 1,
+                () = log.fate().killed() => kills += 1,
                 again = again => {
                     assert!(again.expect("no error").is_complete);
                     break;
@@ -204,7 +204,7 @@ async fn the_same_words_take_a_stopped_replay_up_and_others_begin_anew() {
     let stopped = || {
         let stop = CancellationToken::new();
         // A call between the first batch and the last.
-        let log = FlakyLog::stopping(site.log.clone(), 45, stop.clone());
+        let log = stopping(site.log.clone(), 45, stop.clone());
         replay(
             site.parts_over(log, "r", caught_up()),
             what(From::All),
