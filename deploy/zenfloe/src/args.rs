@@ -115,6 +115,52 @@ pub(crate) struct Init {
     /// Print the configuration's JSON Schema instead, for editors
     #[arg(long)]
     pub(crate) schema: bool,
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+}
+
+/// The SQL that sets a warehouse up, printed instead of a configuration.
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Prints the SQL that makes roles, schemas and grants in this warehouse, instead of writing a configuration
+    #[arg(long, value_name = "KIND")]
+    pub(crate) destination: Option<Warehouse>,
+    /// With --destination: what the names of roles and users begin with
+    #[arg(long, value_name = "NAME", default_value = "zenfloe", requires = "destination")]
+    pub(crate) prefix: String,
+    /// With --destination: the database
+    #[arg(long, value_name = "NAME", default_value = "zendesk", requires = "destination")]
+    pub(crate) database: String,
+    /// With --destination: the schema that the loader writes
+    #[arg(long, value_name = "NAME", default_value = "mart_zendesk", requires = "destination")]
+    pub(crate) mart: String,
+    /// With --destination: the schema of dbt's views
+    #[arg(long, value_name = "NAME", default_value = "staging_zendesk", requires = "destination")]
+    pub(crate) views: String,
+    /// With --destination: the schema of the views in Fivetran's shape
+    #[arg(long, value_name = "NAME", default_value = "fivetran_zendesk", requires = "destination")]
+    pub(crate) fivetran: String,
+    /// With --destination snowflake: the virtual warehouse
+    #[arg(long, value_name = "NAME", default_value = "zenfloe", requires = "destination")]
+    pub(crate) warehouse: String,
+    /// With --destination snowflake: the stage that files pass through
+    #[arg(long, value_name = "NAME", default_value = "load_stage", requires = "destination")]
+    pub(crate) stage: String,
+    /// With --destination snowflake: the loader's public key, PEM
+    #[arg(long, value_name = "FILE", requires = "destination")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// With --destination snowflake: the masking policies for columns that hold tokens, to be run after the rest
+    #[arg(long, requires = "destination")]
+    pub(crate) masking: bool,
+}
+
+/// A warehouse that can be set up by SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Warehouse {
+    /// Snowflake
+    Snowflake,
+    /// PostgreSQL
+    Postgres,
 }
 
 /// `zenfloe replay`.

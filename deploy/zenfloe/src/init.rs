@@ -6,7 +6,7 @@ use std::path::Path;
 use zenfloe_process::{ExitCode, Failure};
 
 use crate::args::Init;
-use crate::reference;
+use crate::{reference, warehouse};
 
 /// The configuration to begin with; a test loads it.
 pub(crate) const TEMPLATE: &str = include_str!("../zenfloe.example.toml");
@@ -19,6 +19,10 @@ pub(crate) fn init(command: &Init) -> Result<(), Failure> {
     }
     if command.schema {
         println!("{:#}", reference::schema());
+        return Ok(());
+    }
+    if let Some(kind) = command.setup.destination {
+        print!("{}", warehouse::sql(&command.setup, kind)?);
         return Ok(());
     }
     write(&command.config)

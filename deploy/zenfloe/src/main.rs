@@ -22,6 +22,7 @@ mod replay;
 mod run;
 mod show;
 mod status;
+mod warehouse;
 
 use std::process;
 

@@ -25,6 +25,7 @@ mod kafka;
 mod part;
 mod port;
 mod postgres;
+mod python;
 mod registry;
 mod spawner;
 mod system;
@@ -37,6 +38,7 @@ pub use error::Error;
 pub use http::{Answer, http_get, http_request};
 pub use kafka::{Kafka, KafkaConfig, Operation, Resource, Security, User};
 pub use postgres::{Postgres, PostgresConfig};
+pub use python::{PythonPins, python};
 pub use registry::Registry;
 pub use usage::{Metrics, Usage};
 

@@ -1,0 +1,1 @@
+{{ live('group_memberships') }}

@@ -1,0 +1,1 @@
+{{ live('organization_fields') }}
