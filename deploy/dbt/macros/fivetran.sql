@@ -42,7 +42,7 @@
   {%- set relation = mart_table(table) -%}
   {%- set known = catalog_columns()[table] | map(attribute='name') | list -%}
   {%- set own = [] -%}
-  {%- for column in [] if relation is none else adapter.get_columns_in_relation(relation) -%}
+  {%- for column in ([] if relation is none else adapter.get_columns_in_relation(relation)) -%}
     {%- if (column.name | lower).startswith('custom_') and column.name | lower not in known -%}
       {%- do own.append(column) -%}
     {%- endif -%}

@@ -1,6 +1,7 @@
 {# Schemas are named as the variables say, without the profile's schema before them. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-  {%- if custom_schema_name is none -%}{{ target.schema }}{%- else -%}{{ custom_schema_name | trim }}{%- endif -%}
+  {%- set named = {'views': var('views_schema'), 'fivetran': var('fivetran_schema')} -%}
+  {{- named.get(custom_schema_name, custom_schema_name) if custom_schema_name else target.schema -}}
 {%- endmacro %}
 
 {# A column's name, quoted: none is then a reserved word. Snowflake's are in capitals, so that people need no quotes. #}

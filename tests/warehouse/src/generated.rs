@@ -244,7 +244,7 @@ fn fivetran_models() -> Value {
             "name": format!("fivetran__{table}"),
             "description": format!("Fivetran's `{table}`, made of Zenfloe's tables."),
             // `group` and `user` are reserved words.
-            "config": {"alias": alias, "quoting": {"identifier": true}},
+            "config": {"enabled": "{{ var('fivetran') }}", "alias": alias, "quoting": {"identifier": true}},
             "columns": names,
         })
     });

@@ -10,6 +10,7 @@ pub mod dbt;
 pub mod fivetran;
 pub mod generated;
 pub mod rules;
+pub mod statements;
 pub mod world;
 
 use std::path::PathBuf;
