@@ -44,13 +44,13 @@ REVOKE ALL ON SCHEMA "${schema}" FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${prefix}_load";
 GRANT USAGE ON SCHEMA "${schema}" TO "${prefix}_transform", "${prefix}_read", "${prefix}_tokens";
 
--- Shares what the caller owns in a schema. Whoever calls it must own the relations.
+-- Shares what the caller owns in a schema, or one relation of it. Whoever calls it must own the relations.
 --
 -- A column's comment ends with its class and what happens to it, as in `[email: token]`. The reader gets a column
 -- when it is not personal (`[none: clear]`), when what was personal in it is taken out (redact, coarse, drop), or
 -- when it is one of those that every row carries; a column that says nothing is not shared. A view's column says
 -- what the mart's column of the same name says.
-CREATE OR REPLACE PROCEDURE "${schema}".zenfloe_share_own(in_schema text)
+CREATE OR REPLACE PROCEDURE "${schema}".zenfloe_share_own(in_schema text, in_relation text DEFAULT NULL)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $share$
 DECLARE
     relation record;
@@ -61,6 +61,7 @@ BEGIN
         SELECT c.oid, c.relname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = in_schema AND c.relkind IN ('r', 'p', 'v', 'm') AND left(c.relname, 9) <> '_zenfloe_'
+            AND c.relname = coalesce(in_relation, c.relname)
             AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
     LOOP
         IF NOT has_table_privilege('${prefix}_tokens', relation.oid, 'SELECT')
@@ -105,9 +106,9 @@ END
 $share$;
 ALTER PROCEDURE "${schema}".zenfloe_share() OWNER TO "${prefix}_load";
 
-REVOKE ALL ON PROCEDURE "${schema}".zenfloe_share_own(text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE "${schema}".zenfloe_share_own(text, text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE "${schema}".zenfloe_share() FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE "${schema}".zenfloe_share_own(text) TO "${prefix}_load", "${prefix}_transform";
+GRANT EXECUTE ON PROCEDURE "${schema}".zenfloe_share_own(text, text) TO "${prefix}_load", "${prefix}_transform";
 GRANT EXECUTE ON PROCEDURE "${schema}".zenfloe_share() TO "${prefix}_transform";
 
 -- What dbt writes.

@@ -15,8 +15,9 @@
   {% if has_procedure('zenfloe_share') %}call {{ adapter.quote(var('mart_schema')) }}.zenfloe_share(){% endif %}
 {% endmacro %}
 
-{% macro share_views() %}
+{# Within the view's own transaction: readers never meet a view that is not theirs yet. #}
+{% macro share_view() %}
   {% if has_procedure('zenfloe_share_own') %}
-    call {{ adapter.quote(var('mart_schema')) }}.zenfloe_share_own('{{ var("views_schema") }}')
+    call {{ adapter.quote(var('mart_schema')) }}.zenfloe_share_own('{{ this.schema }}', '{{ this.identifier }}')
   {% endif %}
 {% endmacro %}
