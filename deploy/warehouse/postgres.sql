@@ -29,8 +29,8 @@ BEGIN
 END
 $roles$;
 
-COMMENT ON ROLE "${prefix}_load" IS 'Zenfloe''s loader: owns the tables of ${schema} and nothing else.';
-COMMENT ON ROLE "${prefix}_transform" IS 'dbt: reads ${schema}, owns the views.';
+COMMENT ON ROLE "${prefix}_load" IS 'Zenfloe''s loader: owns the tables of ${mart} and nothing else.';
+COMMENT ON ROLE "${prefix}_transform" IS 'dbt: reads ${mart}, owns the views.';
 COMMENT ON ROLE "${prefix}_read" IS 'Reads all columns that hold no token.';
 COMMENT ON ROLE "${prefix}_tokens" IS 'Reads all columns.';
 
@@ -38,11 +38,11 @@ GRANT CONNECT ON DATABASE "${database}" TO "${prefix}_load", "${prefix}_transfor
 -- Every flush passes through a temporary table.
 GRANT TEMPORARY ON DATABASE "${database}" TO "${prefix}_load";
 
-CREATE SCHEMA IF NOT EXISTS "${schema}";
-COMMENT ON SCHEMA "${schema}" IS 'Zendesk''s records as they are, written by Zenfloe.';
-REVOKE ALL ON SCHEMA "${schema}" FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${prefix}_load";
-GRANT USAGE ON SCHEMA "${schema}" TO "${prefix}_transform", "${prefix}_read", "${prefix}_tokens";
+CREATE SCHEMA IF NOT EXISTS "${mart}";
+COMMENT ON SCHEMA "${mart}" IS 'Zendesk''s records as they are, written by Zenfloe.';
+REVOKE ALL ON SCHEMA "${mart}" FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA "${mart}" TO "${prefix}_load";
+GRANT USAGE ON SCHEMA "${mart}" TO "${prefix}_transform", "${prefix}_read", "${prefix}_tokens";
 
 -- Shares what the caller owns in a schema, or one relation of it. Whoever calls it must own the relations.
 --
@@ -50,7 +50,7 @@ GRANT USAGE ON SCHEMA "${schema}" TO "${prefix}_transform", "${prefix}_read", "$
 -- when it is not personal (`[none: clear]`), when what was personal in it is taken out (redact, coarse, drop), or
 -- when it is one of those that every row carries; a column that says nothing is not shared. A view's column says
 -- what the mart's column of the same name says.
-CREATE OR REPLACE PROCEDURE "${schema}".zenfloe_share_own(in_schema text, in_relation text DEFAULT NULL)
+CREATE OR REPLACE PROCEDURE "${mart}".zenfloe_share_own(in_schema text, in_relation text DEFAULT NULL)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $share$
 DECLARE
     relation record;
@@ -82,7 +82,7 @@ BEGIN
                     ~ '(\[none: clear\]|: (redact|coarse|drop)\])$' AS is_plain
             FROM pg_attribute a
             LEFT JOIN pg_class t ON t.relname = relation.relname
-                AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '${schema}')
+                AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '${mart}')
             LEFT JOIN pg_attribute m ON m.attrelid = t.oid AND m.attname = a.attname AND NOT m.attisdropped
             WHERE a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped
         ) columns;
@@ -98,29 +98,29 @@ $share$;
 
 -- The same for the loader's tables, with the loader's rights: dbt calls it before each run, so that tables and
 -- columns that are new get their grants. Without dbt, call it daily.
-CREATE OR REPLACE PROCEDURE "${schema}".zenfloe_share()
+CREATE OR REPLACE PROCEDURE "${mart}".zenfloe_share()
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $share$
 BEGIN
-    CALL "${schema}".zenfloe_share_own('${schema}');
+    CALL "${mart}".zenfloe_share_own('${mart}');
 END
 $share$;
-ALTER PROCEDURE "${schema}".zenfloe_share() OWNER TO "${prefix}_load";
+ALTER PROCEDURE "${mart}".zenfloe_share() OWNER TO "${prefix}_load";
 
-REVOKE ALL ON PROCEDURE "${schema}".zenfloe_share_own(text, text) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE "${schema}".zenfloe_share() FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE "${schema}".zenfloe_share_own(text, text) TO "${prefix}_load", "${prefix}_transform";
-GRANT EXECUTE ON PROCEDURE "${schema}".zenfloe_share() TO "${prefix}_transform";
+REVOKE ALL ON PROCEDURE "${mart}".zenfloe_share_own(text, text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE "${mart}".zenfloe_share() FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE "${mart}".zenfloe_share_own(text, text) TO "${prefix}_load", "${prefix}_transform";
+GRANT EXECUTE ON PROCEDURE "${mart}".zenfloe_share() TO "${prefix}_transform";
 
 -- What dbt writes.
 CREATE SCHEMA IF NOT EXISTS "${views}";
-COMMENT ON SCHEMA "${views}" IS 'Views over ${schema}, made by dbt.';
+COMMENT ON SCHEMA "${views}" IS 'Views over ${mart}, made by dbt.';
 REVOKE ALL ON SCHEMA "${views}" FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA "${views}" TO "${prefix}_transform";
 GRANT USAGE ON SCHEMA "${views}" TO "${prefix}_read", "${prefix}_tokens";
 
 -- Views in the shape that Fivetran's tables have: for those who may see tokens, and for the models built on them.
 CREATE SCHEMA IF NOT EXISTS "${fivetran}";
-COMMENT ON SCHEMA "${fivetran}" IS 'Views over ${schema} in the shape of Fivetran''s tables, made by dbt when asked.';
+COMMENT ON SCHEMA "${fivetran}" IS 'Views over ${mart} in the shape of Fivetran''s tables, made by dbt when asked.';
 REVOKE ALL ON SCHEMA "${fivetran}" FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA "${fivetran}" TO "${prefix}_transform";
 GRANT USAGE ON SCHEMA "${fivetran}" TO "${prefix}_tokens";
@@ -135,4 +135,4 @@ COMMIT;
 --     database = "${database}"
 --     user = "${prefix}_load"
 --     password_file = "/etc/zenfloe/postgres.password"
---     schema = "${schema}"
+--     schema = "${mart}"

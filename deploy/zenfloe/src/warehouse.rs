@@ -47,7 +47,7 @@ fn names(setup: &Setup) -> [(&'static str, &str); 7] {
     [
         ("prefix", &setup.prefix),
         ("database", &setup.database),
-        ("schema", &setup.schema),
+        ("mart", &setup.mart),
         ("views", &setup.views),
         ("fivetran", &setup.fivetran),
         ("warehouse", &setup.warehouse),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn names_are_written_as_each_warehouse_writes_them() {
-        let line = "--prefix Acme --database Lake --schema acme_mart --views acme_views";
+        let line = "--prefix Acme --database Lake --mart acme_mart --views acme_views";
         let postgres = rendered(&format!("postgres {line}")).expect("legal names");
         assert!(postgres.contains("CREATE SCHEMA IF NOT EXISTS \"acme_mart\""));
         assert!(postgres.contains("GRANT CONNECT ON DATABASE \"lake\" TO \"acme_load\""));
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_name_that_could_end_a_name_is_refused() {
         for name in ["a\"b", "a;b", "a'b", "a-b", "1a", "a.b", "é", ""] {
-            for option in ["prefix", "database", "schema", "views", "fivetran", "warehouse", "stage"] {
+            for option in ["prefix", "database", "mart", "views", "fivetran", "warehouse", "stage"] {
                 let refused = rendered(&format!("snowflake --{option} {name}")).expect_err("refused");
                 assert!(refused.to_string().contains(option), "{refused}");
             }

@@ -15,7 +15,6 @@ pub const DATABASE: &str = "zendesk";
 pub const TICKETS: u32 = 150;
 
 /// Account, database, and the product's files.
-#[derive(Debug)]
 pub struct World {
     /// The database server.
     pub postgres: Postgres,
