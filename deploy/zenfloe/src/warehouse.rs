@@ -57,7 +57,11 @@ fn names(setup: &Setup) -> [(&'static str, &str); 7] {
 
 /// Refuses a name that would need quoting, in either warehouse.
 fn check(place: &str, name: &str) -> Result<(), Failure> {
-    let longest = if place == "prefix" { LONGEST_PREFIX } else { LONGEST_NAME };
+    let longest = if place == "prefix" {
+        LONGEST_PREFIX
+    } else {
+        LONGEST_NAME
+    };
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let is_legal = starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_legal && name.len() <= longest {
@@ -76,7 +80,10 @@ fn set_public_key(setup: &Setup) -> Result<String, Failure> {
             "-- ALTER USER {user} SET RSA_PUBLIC_KEY = '<loader.pub without its first and last line>';"
         ));
     };
-    Ok(format!("ALTER USER {user} SET RSA_PUBLIC_KEY = '{}';", public_key(path)?))
+    Ok(format!(
+        "ALTER USER {user} SET RSA_PUBLIC_KEY = '{}';",
+        public_key(path)?
+    ))
 }
 
 /// The Base64 of a public key in PEM.
@@ -96,7 +103,8 @@ fn public_key(path: &Path) -> Result<String, Failure> {
         return Ok(key);
     }
     let what = format!("`{}` holds no public key in PEM", path.display());
-    Err(Failure::new(ExitCode::Configuration, what).remedy("write one: openssl pkey -in loader.p8 -pubout -out loader.pub"))
+    Err(Failure::new(ExitCode::Configuration, what)
+        .remedy("write one: openssl pkey -in loader.p8 -pubout -out loader.pub"))
 }
 
 #[cfg(test)]

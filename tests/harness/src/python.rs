@@ -51,7 +51,14 @@ fn install(pins: &PythonPins, folder: &Path) -> Result<(), Error> {
         let file = folder.join(format!("{kind}.txt"));
         fs::write(&file, list).map_err(Error::io("writing a list of packages"))?;
         let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]);
+        pip.args([
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--disable-pip-version-check",
+        ]);
         if has_hashes {
             pip.arg("--require-hashes");
         }

@@ -44,7 +44,10 @@ impl Dbt {
     pub fn new(folder: &Path, profile: &Value) -> Result<Self> {
         let profiles = serde_json::json!({"zenfloe": {"target": "test", "outputs": {"test": profile}}});
         fs::write(folder.join("profiles.yml"), profiles.to_string()).context("writing a profile")?;
-        Ok(Self { programs: programs()?, folder: folder.to_owned() })
+        Ok(Self {
+            programs: programs()?,
+            folder: folder.to_owned(),
+        })
     }
 
     /// Runs a command with variables; the end of what it said is in the error.
@@ -52,7 +55,11 @@ impl Dbt {
         let output = self.output(words, variables)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
-            bail!("dbt {}:\n{said}\n{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "dbt {}:\n{said}\n{}",
+                words.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(said)
     }

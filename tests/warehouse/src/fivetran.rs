@@ -87,7 +87,10 @@ fn column(line: &str) -> FivetranColumn {
     let mut next = || fields.next().unwrap_or_default().to_owned();
     let (table, name, written) = (next(), next(), next());
     let corrected = CORRECTED.iter().find(|(of, _)| *of == table).and_then(|(_, columns)| {
-        columns.iter().find(|(column, _)| *column == name).map(|(_, kind)| *kind)
+        columns
+            .iter()
+            .find(|(column, _)| *column == name)
+            .map(|(_, kind)| *kind)
     });
     let kind = corrected.unwrap_or(match written.as_str() {
         "int" => ColumnType::Long,

@@ -117,7 +117,11 @@ fn catalog_macro() -> String {
         for column in &table.columns {
             let token = if is_token(column) { "true" } else { "false" };
             let kind = kind(column.r#type);
-            let _ = writeln!(text, "      {{'name': '{}', 'type': '{kind}', 'token': {token}}},", column.name);
+            let _ = writeln!(
+                text,
+                "      {{'name': '{}', 'type': '{kind}', 'token': {token}}},",
+                column.name
+            );
         }
         text.push_str("    ],\n");
     }
@@ -126,7 +130,8 @@ fn catalog_macro() -> String {
 }
 
 fn fivetran_macro() -> String {
-    let head = "Written from Fivetran's list of columns, tests/warehouse/fivetran-columns.csv, as the catalog's parts are";
+    let head =
+        "Written from Fivetran's list of columns, tests/warehouse/fivetran-columns.csv, as the catalog's parts are";
     let mut text = format!("{{# {head}. #}}\n{{% macro fivetran_columns() %}}\n  {{{{ return({{\n");
     for table in fivetran::tables() {
         let _ = writeln!(text, "    '{table}': [");
@@ -166,7 +171,11 @@ fn source(table: &Table) -> Value {
         .iter()
         .map(|column| json!({"name": column.name, "description": described(column)}))
         .collect();
-    columns.extend(META_FIELDS.iter().map(|(name, _, doc)| json!({"name": name, "description": doc})));
+    columns.extend(
+        META_FIELDS
+            .iter()
+            .map(|(name, _, doc)| json!({"name": name, "description": doc})),
+    );
     let mut source = json!({"name": table.name, "description": table.doc});
     if BUSY.contains(&table.name.as_str()) {
         source["config"] = json!({
@@ -187,7 +196,11 @@ fn staging() -> Value {
 }
 
 fn staging_model(table: &Table) -> Value {
-    let mut columns: Vec<Value> = table.columns.iter().map(|column| staging_column(table, column)).collect();
+    let mut columns: Vec<Value> = table
+        .columns
+        .iter()
+        .map(|column| staging_column(table, column))
+        .collect();
     let added = ADDED.iter().filter(|(of, ..)| *of == table.name);
     columns.extend(added.map(|(_, name, doc)| json!({"name": name, "description": doc})));
     let mut model = json!({
@@ -238,7 +251,9 @@ fn accepted(values: &Values) -> Value {
 fn fivetran_models() -> Value {
     let models = fivetran::tables().into_iter().map(|table| {
         let columns = fivetran::columns().into_iter().filter(|column| column.table == table);
-        let names: Vec<Value> = columns.map(|column| json!({"name": column.name, "quote": true})).collect();
+        let names: Vec<Value> = columns
+            .map(|column| json!({"name": column.name, "quote": true}))
+            .collect();
         let alias = "{{ '".to_owned() + &table + "' | upper if target.type == 'snowflake' else '" + &table + "' }}";
         json!({
             "name": format!("fivetran__{table}"),

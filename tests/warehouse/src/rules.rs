@@ -3,7 +3,11 @@
 
 /// Texts that a column may have: table, column, texts. Sets that Zendesk may extend are warned about only.
 pub const VALUES: [Values; 12] = [
-    closed("tickets", "status", &["new", "open", "pending", "hold", "solved", "closed", "deleted"]),
+    closed(
+        "tickets",
+        "status",
+        &["new", "open", "pending", "hold", "solved", "closed", "deleted"],
+    ),
     closed("tickets", "priority", &["urgent", "high", "normal", "low"]),
     closed("tickets", "type", &["problem", "incident", "question", "task"]),
     closed("users", "role", &["end-user", "agent", "admin"]),
@@ -33,11 +37,21 @@ pub struct Values {
 }
 
 const fn closed(table: &'static str, column: &'static str, texts: &'static [&'static str]) -> Values {
-    Values { table, column, texts, is_closed: true }
+    Values {
+        table,
+        column,
+        texts,
+        is_closed: true,
+    }
 }
 
 const fn open(table: &'static str, column: &'static str, texts: &'static [&'static str]) -> Values {
-    Values { table, column, texts, is_closed: false }
+    Values {
+        table,
+        column,
+        texts,
+        is_closed: false,
+    }
 }
 
 /// The table whose `id` a column of this name holds.
@@ -54,19 +68,38 @@ pub fn refers_to(column: &str) -> Option<&'static str> {
 }
 
 /// Tables whose rows come out of the record that they refer to: a row without it is a fault, not a delay.
-pub const OF_ONE_RECORD: [(&str, &str); 3] =
-    [("ticket_metrics", "ticket_id"), ("ticket_slas", "ticket_id"), ("user_identities", "user_id")];
+pub const OF_ONE_RECORD: [(&str, &str); 3] = [
+    ("ticket_metrics", "ticket_id"),
+    ("ticket_slas", "ticket_id"),
+    ("user_identities", "user_id"),
+];
 
 /// Columns that a view adds to its table's: table, column, what it is.
 pub const ADDED: [(&str, &str, &str); 8] = [
     ("tickets", "is_solved", "The ticket is solved or closed. [none: clear]"),
     ("tickets", "is_assigned", "An agent works on it. [none: clear]"),
     ("tickets", "tag_count", "Number of tags. [none: clear]"),
-    ("ticket_metrics", "full_resolution_hours", "Hours to the last solution, calendar hours. [none: clear]"),
-    ("ticket_metrics", "first_reply_hours", "Hours to the first reply, calendar hours. [none: clear]"),
-    ("ticket_slas", "is_breached", "A clock that still runs or pauses is past its breach. [none: clear]"),
+    (
+        "ticket_metrics",
+        "full_resolution_hours",
+        "Hours to the last solution, calendar hours. [none: clear]",
+    ),
+    (
+        "ticket_metrics",
+        "first_reply_hours",
+        "Hours to the first reply, calendar hours. [none: clear]",
+    ),
+    (
+        "ticket_slas",
+        "is_breached",
+        "A clock that still runs or pauses is past its breach. [none: clear]",
+    ),
     ("users", "is_agent", "The user is an agent or an admin. [none: clear]"),
-    ("ticket_fields", "column_name", "The column of `tickets` that holds the field's values, where it has one. [none: clear]"),
+    (
+        "ticket_fields",
+        "column_name",
+        "The column of `tickets` that holds the field's values, where it has one. [none: clear]",
+    ),
 ];
 
 /// Tables that grow all day: when nothing arrives in them, the pipeline stands still.
@@ -74,6 +107,13 @@ pub const BUSY: [&str; 4] = ["tickets", "ticket_metrics", "ticket_events", "tick
 
 /// Tables that the views in Fivetran's shape read and that are not on by default, or not collected at all.
 pub const FOR_FIVETRAN: [&str; 9] = [
-    "audit_logs", "brands", "schedule_holidays", "schedules", "sla_policies", "ticket_comments", "ticket_events",
-    "ticket_forms", "ticket_metric_events",
+    "audit_logs",
+    "brands",
+    "schedule_holidays",
+    "schedules",
+    "sla_policies",
+    "ticket_comments",
+    "ticket_events",
+    "ticket_forms",
+    "ticket_metric_events",
 ];

@@ -54,8 +54,11 @@ fn one_line(text: &str) -> String {
 }
 
 /// A name, a qualified name, a text, as the forms write them.
-const PARTS: [(&str, &str); 3] =
-    [("<path>", r"[A-Z_][A-Z0-9_]*(\.[A-Z_][A-Z0-9_]*)*"), ("<name>", r"[A-Z_][A-Z0-9_]*"), ("<text>", r"'(?:[^']|'')*'")];
+const PARTS: [(&str, &str); 3] = [
+    ("<path>", r"[A-Z_][A-Z0-9_]*(\.[A-Z_][A-Z0-9_]*)*"),
+    ("<name>", r"[A-Z_][A-Z0-9_]*"),
+    ("<text>", r"'(?:[^']|'')*'"),
+];
 
 /// The forms that a set-up consists of, after <https://docs.snowflake.com/en/sql-reference/sql-all>.
 pub const FORMS: [&str; 28] = [
@@ -93,8 +96,12 @@ pub const FORMS: [&str; 28] = [
 #[must_use]
 pub fn form_of(statement: &str) -> Option<&'static str> {
     FORMS.into_iter().find(|form| {
-        let pattern = PARTS.iter().fold((*form).to_owned(), |form, (part, pattern)| form.replace(part, pattern));
-        Regex::new(&format!("^{pattern}$")).expect("forms are patterns").is_match(statement)
+        let pattern = PARTS
+            .iter()
+            .fold((*form).to_owned(), |form, (part, pattern)| form.replace(part, pattern));
+        Regex::new(&format!("^{pattern}$"))
+            .expect("forms are patterns")
+            .is_match(statement)
     })
 }
 
@@ -129,7 +136,10 @@ mod tests {
     #[test]
     fn a_text_is_cut_where_statements_end() {
         let text = "-- one; two\nUSE ROLE A; COMMENT 'a;''b -- c';\nCREATE $$ x; 'y $$ -- z\n;";
-        assert_eq!(statements(text), ["USE ROLE A", "COMMENT 'a;''b -- c'", "CREATE $$ x; 'y $$"]);
+        assert_eq!(
+            statements(text),
+            ["USE ROLE A", "COMMENT 'a;''b -- c'", "CREATE $$ x; 'y $$"]
+        );
     }
 
     #[test]

@@ -28,10 +28,20 @@ impl World {
         let postgres = Postgres::start().await?;
         postgres.create_database(DATABASE).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let spec = AccountSpec { clock: Clock::manual(i64::try_from(now)?), ..AccountSpec::sized(TICKETS, 11) };
-        let simulator = Simulator::start(SimConfig { spec, ..SimConfig::default() })?;
+        let spec = AccountSpec {
+            clock: Clock::manual(i64::try_from(now)?),
+            ..AccountSpec::sized(TICKETS, 11)
+        };
+        let simulator = Simulator::start(SimConfig {
+            spec,
+            ..SimConfig::default()
+        })?;
         simulator.advance(Duration::from_secs(120));
-        let world = Self { postgres, simulator, folder: tempfile::tempdir()? };
+        let world = Self {
+            postgres,
+            simulator,
+            folder: tempfile::tempdir()?,
+        };
         std::fs::write(world.path("zendesk.token"), Credentials::TOKEN)?;
         std::fs::write(world.path("zenfloe.toml"), world.configuration())?;
         world.zenfloe(&["keys", "new"])?;
@@ -68,10 +78,17 @@ impl World {
 
     /// Runs a command of the product to its end; what it printed.
     pub fn zenfloe(&self, words: &[&str]) -> Result<String> {
-        let output = Command::new(binary()?).args(words).current_dir(self.folder.path()).output()?;
+        let output = Command::new(binary()?)
+            .args(words)
+            .current_dir(self.folder.path())
+            .output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
-            bail!("zenfloe {}:\n{said}\n{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "zenfloe {}:\n{said}\n{}",
+                words.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(said)
     }

@@ -5,12 +5,14 @@
 {% test refers_to(model, column_name, table, column='id') %}
   {% set relation = mart_table(table) %}
   -- depends on {{ source('zendesk', table) }}
-  select {{ name(column_name) }} as lost
-  from {{ model }}
-  where {{ name(column_name) }} > 0
+  with ours as (
+      select {{ name(column_name) }} as named from {{ model }} where {{ name(column_name) }} > 0
+  )
+  select named
+  from ours
   {% if relation is none %}
-    and false
+  where false
   {% else %}
-    and not exists (select 1 from {{ relation }} as other where other.{{ name(column) }} = {{ model }}.{{ name(column_name) }})
+  where not exists (select 1 from {{ relation }} as other where other.{{ name(column) }} = ours.named)
   {% endif %}
 {% endtest %}

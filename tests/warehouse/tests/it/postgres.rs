@@ -8,7 +8,8 @@ use zenfloe_warehouse::world::World;
 use zenfloe_warehouse::{fivetran, generated};
 
 /// What every row carries, which the reader may see.
-const META: &str = "'received_at','_version','_extracted_at','_raw_partition','_raw_offset','_revision','_deleted','_loaded_at'";
+const META: &str =
+    "'received_at','_version','_extracted_at','_raw_partition','_raw_offset','_revision','_deleted','_loaded_at'";
 
 fn dbt(world: &World, name: &str) -> Result<Dbt> {
     let folder = world.path(name);
@@ -17,8 +18,10 @@ fn dbt(world: &World, name: &str) -> Result<Dbt> {
 }
 
 fn assert_all_pass(outcomes: &[Outcome]) {
-    let bad: Vec<&Outcome> =
-        outcomes.iter().filter(|one| !["success", "pass"].contains(&one.status.as_str())).collect();
+    let bad: Vec<&Outcome> = outcomes
+        .iter()
+        .filter(|one| !["success", "pass"].contains(&one.status.as_str()))
+        .collect();
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
@@ -28,8 +31,15 @@ async fn number(world: &World, sql: &str) -> Result<u64> {
 }
 
 async fn refused(world: &World, role: &str, sql: &str) -> Result<()> {
-    let error = world.sql_as(role, sql).await.err().with_context(|| format!("{role} may: {sql}"))?;
-    ensure!(error.to_string().contains("permission denied"), "{role}: {sql}: {error}");
+    let error = world
+        .sql_as(role, sql)
+        .await
+        .err()
+        .with_context(|| format!("{role} may: {sql}"))?;
+    ensure!(
+        error.to_string().contains("permission denied"),
+        "{role}: {sql}: {error}"
+    );
     Ok(())
 }
 
@@ -40,7 +50,9 @@ async fn roles_have_the_rights_they_need_and_no_others() -> Result<()> {
     world.load()?;
     loader_has_no_more_than_it_needs(&world).await?;
     nobody_sees_a_table_before_it_is_shared(&world).await?;
-    world.sql_as("zenfloe_transform", "CALL mart_zendesk.zenfloe_share()").await?;
+    world
+        .sql_as("zenfloe_transform", "CALL mart_zendesk.zenfloe_share()")
+        .await?;
     readers_see_all_but_tokens(&world).await?;
     a_column_that_turns_personal_is_taken_back(&world).await?;
     world.load() // and the loader goes on
@@ -51,7 +63,11 @@ async fn loader_has_no_more_than_it_needs(world: &World) -> Result<()> {
     refused(world, "zenfloe_load", "CREATE TABLE staging_zendesk.t (i int)").await?;
     for role in ["zenfloe_load", "zenfloe_transform", "zenfloe_read", "zenfloe_tokens"] {
         let flags = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles";
-        assert_eq!(world.sql(&format!("{flags} WHERE rolname = '{role}'")).await?, "f", "{role}");
+        assert_eq!(
+            world.sql(&format!("{flags} WHERE rolname = '{role}'")).await?,
+            "f",
+            "{role}"
+        );
     }
     refused(world, "zenfloe_read", "CREATE TABLE mart_zendesk.t (i int)").await?;
     refused(world, "zenfloe_transform", "CREATE TABLE mart_zendesk.t (i int)").await
@@ -68,12 +84,20 @@ async fn nobody_sees_a_table_before_it_is_shared(world: &World) -> Result<()> {
 async fn readers_see_all_but_tokens(world: &World) -> Result<()> {
     let users = number(world, "SELECT count(*) FROM mart_zendesk.users").await?;
     assert!(users > 0);
-    let count = world.sql_as("zenfloe_read", "SELECT count(id) FROM mart_zendesk.users").await?;
+    let count = world
+        .sql_as("zenfloe_read", "SELECT count(id) FROM mart_zendesk.users")
+        .await?;
     assert_eq!(count, users.to_string());
     for column in ["email", "name", "phone", "*"] {
-        refused(world, "zenfloe_read", &format!("SELECT {column} FROM mart_zendesk.users")).await?;
+        refused(
+            world,
+            "zenfloe_read",
+            &format!("SELECT {column} FROM mart_zendesk.users"),
+        )
+        .await?;
     }
-    let tokens = "SELECT count(*) FROM mart_zendesk.users WHERE email LIKE 'k1\\_%' OR email LIKE 'tok%' OR email IS NOT NULL";
+    let tokens =
+        "SELECT count(*) FROM mart_zendesk.users WHERE email LIKE 'k1\\_%' OR email LIKE 'tok%' OR email IS NOT NULL";
     assert_ne!(world.sql_as("zenfloe_tokens", tokens).await?, "0");
     for role in ["zenfloe_read", "zenfloe_tokens", "zenfloe_transform"] {
         refused(world, role, "SELECT * FROM mart_zendesk._zenfloe_suppressed").await?;
@@ -86,23 +110,39 @@ async fn readers_see_all_but_tokens(world: &World) -> Result<()> {
 }
 
 async fn columns_are_shared_as_the_catalog_says(world: &World, table: &str) -> Result<()> {
-    let (_, known) = zenfloe_catalog::Catalog::builtin().table(table).context("a table of the catalog")?;
+    let (_, known) = zenfloe_catalog::Catalog::builtin()
+        .table(table)
+        .context("a table of the catalog")?;
     let shared = format!(
         "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass('mart_zendesk.{table}') AND a.attnum > 0
         AND has_column_privilege('zenfloe_read', a.attrelid, a.attnum, 'SELECT') AND a.attname NOT IN ({META}) ORDER BY 1"
     );
-    if world.sql(&format!("SELECT to_regclass('mart_zendesk.{table}') IS NULL")).await? == "t" {
+    if world
+        .sql(&format!("SELECT to_regclass('mart_zendesk.{table}') IS NULL"))
+        .await?
+        == "t"
+    {
         return Ok(()); // the account has no such rows
     }
-    let mut expected: Vec<&str> =
-        known.columns.iter().filter(|column| !generated::is_token(column)).map(|column| &*column.name).collect();
+    let mut expected: Vec<&str> = known
+        .columns
+        .iter()
+        .filter(|column| !generated::is_token(column))
+        .map(|column| &*column.name)
+        .collect();
     expected.sort_unstable();
-    assert_eq!(world.sql(&shared).await?.lines().collect::<Vec<_>>(), expected, "{table}");
+    assert_eq!(
+        world.sql(&shared).await?.lines().collect::<Vec<_>>(),
+        expected,
+        "{table}"
+    );
     Ok(())
 }
 
 async fn a_column_that_turns_personal_is_taken_back(world: &World) -> Result<()> {
-    world.sql("COMMENT ON COLUMN mart_zendesk.users.role IS 'What it is. [person: token]'").await?;
+    world
+        .sql("COMMENT ON COLUMN mart_zendesk.users.role IS 'What it is. [person: token]'")
+        .await?;
     world.sql("CALL mart_zendesk.zenfloe_share()").await?;
     refused(world, "zenfloe_read", "SELECT role FROM mart_zendesk.users").await
 }
@@ -149,8 +189,15 @@ async fn custom_fields(world: &World) -> Result<()> {
 async fn staging_holds_what_is_live(world: &World) -> Result<()> {
     for table in generated::tier_1() {
         let name = &table.name;
-        if world.sql(&format!("SELECT to_regclass('mart_zendesk.{name}') IS NULL")).await? == "t" {
-            assert_eq!(number(world, &format!("SELECT count(*) FROM staging_zendesk.{name}")).await?, 0);
+        if world
+            .sql(&format!("SELECT to_regclass('mart_zendesk.{name}') IS NULL"))
+            .await?
+            == "t"
+        {
+            assert_eq!(
+                number(world, &format!("SELECT count(*) FROM staging_zendesk.{name}")).await?,
+                0
+            );
             continue;
         }
         let differ = format!(
@@ -158,7 +205,8 @@ async fn staging_holds_what_is_live(world: &World) -> Result<()> {
         );
         assert_eq!(world.sql(&differ).await?, "0", "{name}");
     }
-    let zones = "SELECT count(*) FROM information_schema.columns WHERE table_schema IN ('staging_zendesk', 'fivetran_zendesk')
+    let zones =
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema IN ('staging_zendesk', 'fivetran_zendesk')
         AND data_type = 'timestamp with time zone'";
     assert_eq!(number(world, zones).await?, 0, "times have no zone");
     let shifted = "SELECT count(*) FROM staging_zendesk.tickets s JOIN mart_zendesk.tickets m USING (id)
@@ -166,7 +214,8 @@ async fn staging_holds_what_is_live(world: &World) -> Result<()> {
     assert_eq!(number(world, shifted).await?, 0);
     let solved = "SELECT count(*) FROM staging_zendesk.tickets WHERE is_solved <> (status IN ('solved', 'closed'))";
     assert_eq!(number(world, solved).await?, 0);
-    let custom = "SELECT count(*) FROM staging_zendesk.tickets WHERE custom_region = 'north' AND custom_contact = 'k1_x'";
+    let custom =
+        "SELECT count(*) FROM staging_zendesk.tickets WHERE custom_region = 'north' AND custom_contact = 'k1_x'";
     assert!(number(world, custom).await? > 0, "custom fields are there");
     Ok(())
 }
@@ -174,19 +223,38 @@ async fn staging_holds_what_is_live(world: &World) -> Result<()> {
 async fn readers_see_views_but_no_tokens(world: &World) -> Result<()> {
     let plain = "SELECT count(id), count(role), count(is_agent) FROM staging_zendesk.users";
     assert!(!world.sql_as("zenfloe_read", plain).await?.starts_with("0|"));
-    world.sql_as("zenfloe_read", "SELECT custom_region, tag_count FROM staging_zendesk.tickets LIMIT 1").await?;
+    world
+        .sql_as(
+            "zenfloe_read",
+            "SELECT custom_region, tag_count FROM staging_zendesk.tickets LIMIT 1",
+        )
+        .await?;
     refused(world, "zenfloe_read", "SELECT email FROM staging_zendesk.users").await?;
-    refused(world, "zenfloe_read", "SELECT custom_contact FROM staging_zendesk.tickets").await?;
+    refused(
+        world,
+        "zenfloe_read",
+        "SELECT custom_contact FROM staging_zendesk.tickets",
+    )
+    .await?;
     refused(world, "zenfloe_read", "SELECT email FROM fivetran_zendesk.\"user\"").await?;
-    world.sql_as("zenfloe_tokens", "SELECT email FROM staging_zendesk.users").await?;
-    world.sql_as("zenfloe_tokens", "SELECT email FROM fivetran_zendesk.\"user\"").await.map(drop)
+    world
+        .sql_as("zenfloe_tokens", "SELECT email FROM staging_zendesk.users")
+        .await?;
+    world
+        .sql_as("zenfloe_tokens", "SELECT email FROM fivetran_zendesk.\"user\"")
+        .await
+        .map(drop)
 }
 
 async fn refused_columns(world: &World) -> Result<()> {
     let asked = "SELECT string_agg(column_name, ',' ORDER BY column_name) FROM information_schema.columns
         WHERE table_schema = 'staging_zendesk' AND table_name IN ('users', 'tickets')
         AND column_name IN ('email', 'name', 'phone', 'role', 'custom_contact', 'custom_region')";
-    assert_eq!(world.sql(asked).await?, "custom_region,role", "columns with tokens are left out");
+    assert_eq!(
+        world.sql(asked).await?,
+        "custom_region,role",
+        "columns with tokens are left out"
+    );
     Ok(())
 }
 
@@ -209,8 +277,10 @@ async fn fivetran_has_its_columns(world: &World) -> Result<()> {
     let said = world.sql(asked).await?;
     let mut held: Vec<String> = said.lines().map(str::to_owned).collect();
     let columns = fivetran::columns();
-    let mut expected: Vec<String> =
-        columns.iter().map(|column| format!("{} {} {}", column.table, column.name, written(column.kind))).collect();
+    let mut expected: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{} {} {}", column.table, column.name, written(column.kind)))
+        .collect();
     held.sort();
     expected.sort();
     assert_eq!(held.len(), 258);
@@ -221,7 +291,10 @@ async fn fivetran_has_its_columns(world: &World) -> Result<()> {
 /// Pairs of queries that must say the same: over the views in Fivetran's shape, and over the tables.
 const SAME: [(&str, &str); 12] = [
     ("count(*) FROM \"ticket\"", "count(*) FROM m.tickets"),
-    ("count(*) FROM \"ticket\" WHERE _fivetran_deleted", "count(*) FROM m.tickets WHERE _deleted"),
+    (
+        "count(*) FROM \"ticket\" WHERE _fivetran_deleted",
+        "count(*) FROM m.tickets WHERE _deleted",
+    ),
     (
         "string_agg(tag, ',' ORDER BY ticket_id, tag) FROM ticket_tag",
         "string_agg(tag, ',' ORDER BY id, tag) FROM m.tickets, jsonb_array_elements_text(tags) tag WHERE NOT _deleted",
@@ -236,13 +309,19 @@ const SAME: [(&str, &str); 12] = [
         jsonb_array_elements_text(domain_names) WITH ORDINALITY d(value, place) WHERE NOT _deleted",
     ),
     ("min(index) FROM domain_name", "0"),
-    ("count(DISTINCT email) FROM \"user\"", "count(DISTINCT email) FROM m.users"),
+    (
+        "count(DISTINCT email) FROM \"user\"",
+        "count(DISTINCT email) FROM m.users",
+    ),
     (
         "max(updated_at) FROM \"ticket\"",
         "max(updated_at) AT TIME ZONE 'UTC' FROM m.tickets",
     ),
     ("count(*) FROM \"group\"", "count(*) FROM m.groups"),
-    ("count(*) FROM organization", "count(*) FROM m.organizations WHERE NOT _deleted"),
+    (
+        "count(*) FROM organization",
+        "count(*) FROM m.organizations WHERE NOT _deleted",
+    ),
     ("standard_offset FROM time_zone WHERE time_zone = 'Berlin'", "'+01:00'"),
     (
         "daylight_start_utc::text || ' ' || daylight_end_utc::text || ' ' || daylight_offset FROM daylight_time
@@ -253,8 +332,12 @@ const SAME: [(&str, &str); 12] = [
 
 async fn fivetran_has_its_values(world: &World) -> Result<()> {
     for (shaped, plain) in SAME {
-        let shaped = world.sql(&format!("SET search_path = fivetran_zendesk; SELECT {shaped}")).await?;
-        let plain = world.sql(&format!("SELECT {}", plain.replace("m.", "mart_zendesk."))).await?;
+        let shaped = world
+            .sql(&format!("SET search_path = fivetran_zendesk; SELECT {shaped}"))
+            .await?;
+        let plain = world
+            .sql(&format!("SELECT {}", plain.replace("m.", "mart_zendesk.")))
+            .await?;
         assert_eq!(shaped, plain);
         assert!(!shaped.is_empty());
     }
@@ -274,7 +357,8 @@ async fn fivetran_of_what_the_account_has_not(world: &World) -> Result<()> {
         .await?;
     let again = dbt(world, "more")?;
     again.run(&["run", "--select", "tag:fivetran"], &json!({"fivetran": true}))?;
-    let shaped = "SELECT string_agg(start_time || ' ' || start_time_utc || ' ' || end_time_utc, ',' ORDER BY start_time)
+    let shaped =
+        "SELECT string_agg(start_time || ' ' || start_time_utc || ' ' || end_time_utc, ',' ORDER BY start_time)
         FROM fivetran_zendesk.schedule";
     assert_eq!(world.sql(shaped).await?, "1980 1650 2130,3420 3090 3570");
     Ok(())

@@ -16,7 +16,10 @@ fn what_follows_from_the_catalog_is_as_the_catalog_says() {
             fs::write(&file, &text).expect("written");
         }
         let held = fs::read_to_string(&file).unwrap_or_default();
-        assert!(held == text, "deploy/dbt/{name} differs: set ZENFLOE_WRITE=1 and test again");
+        assert!(
+            held == text,
+            "deploy/dbt/{name} differs: set ZENFLOE_WRITE=1 and test again"
+        );
     }
 }
 
@@ -34,14 +37,23 @@ fn files(folder: &str) -> BTreeMap<String, String> {
 #[test]
 fn every_table_that_is_on_by_default_has_a_view() {
     let views: BTreeSet<String> = files("deploy/dbt/models/staging").into_keys().collect();
-    let tables = generated::tier_1().into_iter().map(|table| format!("stg_zendesk__{}", table.name));
-    assert_eq!(views, tables.collect(), "deploy/dbt/models/staging: one file for each table");
+    let tables = generated::tier_1()
+        .into_iter()
+        .map(|table| format!("stg_zendesk__{}", table.name));
+    assert_eq!(
+        views,
+        tables.collect(),
+        "deploy/dbt/models/staging: one file for each table"
+    );
 }
 
 #[test]
 fn every_table_of_fivetran_has_a_view() {
     let views: BTreeSet<String> = files("deploy/dbt/models/fivetran").into_keys().collect();
-    let tables: BTreeSet<String> = fivetran::tables().iter().map(|table| format!("fivetran__{table}")).collect();
+    let tables: BTreeSet<String> = fivetran::tables()
+        .iter()
+        .map(|table| format!("fivetran__{table}"))
+        .collect();
     assert_eq!((views.len(), &views), (22, &tables));
     assert_eq!(fivetran::columns().len(), 258);
 }
@@ -54,9 +66,16 @@ fn views_read_columns_that_the_catalog_has() {
     for (view, text) in files("deploy/dbt/models/fivetran") {
         for call in text.split("rows_of('").skip(1) {
             let (table, rest) = call.split_once("', [").expect("a table and its columns");
-            let columns = rest.split("\n    ]").next().and_then(|list| list.split("]) }}").next()).expect("a list");
+            let columns = rest
+                .split("\n    ]")
+                .next()
+                .and_then(|list| list.split("]) }}").next())
+                .expect("a list");
             let Some((_, known)) = Catalog::builtin().table(table) else {
-                assert!(FOR_FIVETRAN.contains(&table), "{view} reads `{table}`, which is no source");
+                assert!(
+                    FOR_FIVETRAN.contains(&table),
+                    "{view} reads `{table}`, which is no source"
+                );
                 continue;
             };
             for pair in columns.split('[').filter(|pair| pair.starts_with('\'')) {
@@ -98,6 +117,9 @@ fn time_zones_are_those_of_the_pinned_tz_database() {
     for name in ["time_zones.csv", "daylight_times.csv"] {
         let made = fs::read_to_string(folder.path().join(name)).expect("made");
         let held = fs::read_to_string(repository("deploy/dbt/seeds").join(name)).expect("held");
-        assert!(made == held, "deploy/dbt/seeds/{name} differs: run deploy/dbt/time_zones.py");
+        assert!(
+            made == held,
+            "deploy/dbt/seeds/{name} differs: run deploy/dbt/time_zones.py"
+        );
     }
 }

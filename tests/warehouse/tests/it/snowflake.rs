@@ -13,7 +13,10 @@ use zenfloe_warehouse::{generated, world};
 
 /// What the command line prints, cut into statements.
 fn printed(options: &[&str]) -> Result<Vec<String>> {
-    let output = Command::new(world::binary()?).args(["init", "--destination", "snowflake"]).args(options).output()?;
+    let output = Command::new(world::binary()?)
+        .args(["init", "--destination", "snowflake"])
+        .args(options)
+        .output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(statements(&String::from_utf8(output.stdout)?))
 }
@@ -45,25 +48,37 @@ fn grants(statements: &[String], role: &str) -> BTreeSet<String> {
 fn roles_get_what_they_need_and_no_more() -> Result<()> {
     let all = printed(&[])?;
     let expect = |role: &str, rights: &[&str]| {
-        assert_eq!(grants(&all, role), rights.iter().map(|right| (*right).to_owned()).collect(), "{role}");
+        assert_eq!(
+            grants(&all, role),
+            rights.iter().map(|right| (*right).to_owned()).collect(),
+            "{role}"
+        );
     };
-    expect("ZENFLOE_LOAD", &[
-        "USAGE ON WAREHOUSE ZENFLOE",
-        "USAGE ON DATABASE ZENDESK",
-        "USAGE ON SCHEMA ZENDESK.MART_ZENDESK",
-        "CREATE TABLE ON SCHEMA ZENDESK.MART_ZENDESK",
-        "READ ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
-        "WRITE ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
-    ]);
-    expect("ZENFLOE_READ", &[
-        "USAGE ON WAREHOUSE ZENFLOE",
-        "USAGE ON DATABASE ZENDESK",
-        "USAGE ON SCHEMA ZENDESK.STAGING_ZENDESK",
-        "SELECT ON ALL VIEWS IN SCHEMA ZENDESK.STAGING_ZENDESK",
-        "SELECT ON FUTURE VIEWS IN SCHEMA ZENDESK.STAGING_ZENDESK",
-    ]);
-    let made: BTreeSet<&str> =
-        all.iter().filter_map(|one| one.strip_prefix("CREATE ROLE IF NOT EXISTS ")?.split(' ').next()).collect();
+    expect(
+        "ZENFLOE_LOAD",
+        &[
+            "USAGE ON WAREHOUSE ZENFLOE",
+            "USAGE ON DATABASE ZENDESK",
+            "USAGE ON SCHEMA ZENDESK.MART_ZENDESK",
+            "CREATE TABLE ON SCHEMA ZENDESK.MART_ZENDESK",
+            "READ ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
+            "WRITE ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
+        ],
+    );
+    expect(
+        "ZENFLOE_READ",
+        &[
+            "USAGE ON WAREHOUSE ZENFLOE",
+            "USAGE ON DATABASE ZENDESK",
+            "USAGE ON SCHEMA ZENDESK.STAGING_ZENDESK",
+            "SELECT ON ALL VIEWS IN SCHEMA ZENDESK.STAGING_ZENDESK",
+            "SELECT ON FUTURE VIEWS IN SCHEMA ZENDESK.STAGING_ZENDESK",
+        ],
+    );
+    let made: BTreeSet<&str> = all
+        .iter()
+        .filter_map(|one| one.strip_prefix("CREATE ROLE IF NOT EXISTS ")?.split(' ').next())
+        .collect();
     for statement in all.iter().filter(|one| one.starts_with("GRANT ")) {
         let to = statement.rsplit(' ').next().context("a role or user")?;
         let is_known = made.contains(to) || ["SYSADMIN", "ZENFLOE_LOADER", "ZENFLOE_DBT"].contains(&to);
@@ -78,10 +93,15 @@ fn roles_get_what_they_need_and_no_more() -> Result<()> {
 async fn what_the_stand_in_understands_runs_there() -> Result<()> {
     let engine = Engine::start(Kind::Plain).await?;
     let understood = |statement: &String| {
-        ["USE ROLE", "CREATE DATABASE", "CREATE STAGE", "USE SCHEMA"].iter().any(|begin| statement.starts_with(begin))
+        ["USE ROLE", "CREATE DATABASE", "CREATE STAGE", "USE SCHEMA"]
+            .iter()
+            .any(|begin| statement.starts_with(begin))
     };
     let mut all: Vec<String> = printed(&[])?.into_iter().filter(understood).collect();
-    let at = all.iter().position(|one| one.starts_with("CREATE STAGE")).context("a stage is made")?;
+    let at = all
+        .iter()
+        .position(|one| one.starts_with("CREATE STAGE"))
+        .context("a stage is made")?;
     all.insert(at, "CREATE SCHEMA IF NOT EXISTS ZENDESK.MART_ZENDESK".to_owned());
     all.extend(printed(&["--masking"])?.into_iter().filter(understood));
     for (statement, said) in all.iter().zip(run(port(&engine)?, &all)?) {
@@ -93,8 +113,11 @@ async fn what_the_stand_in_understands_runs_there() -> Result<()> {
 /// A table as the loader makes it.
 fn create(table: &str) -> String {
     let (_, table) = Catalog::builtin().table(table).expect("a table of the catalog");
-    let mut columns: Vec<String> =
-        table.columns.iter().map(|column| format!("\"{}\" {}", column.name.to_uppercase(), written(column.r#type))).collect();
+    let mut columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| format!("\"{}\" {}", column.name.to_uppercase(), written(column.r#type)))
+        .collect();
     let meta = zenfloe_catalog::META_FIELDS.iter().map(|(name, kind, _)| {
         let kind = match *kind {
             "timestamp" => "TIMESTAMP_NTZ(6)",
@@ -105,7 +128,11 @@ fn create(table: &str) -> String {
     });
     columns.extend(meta);
     columns.push("\"_LOADED_AT\" TIMESTAMP_NTZ(6)".to_owned());
-    format!("CREATE TABLE ZENDESK.MART_ZENDESK.{} ({})", table.name.to_uppercase(), columns.join(", "))
+    format!(
+        "CREATE TABLE ZENDESK.MART_ZENDESK.{} ({})",
+        table.name.to_uppercase(),
+        columns.join(", ")
+    )
 }
 
 fn written(kind: ColumnType) -> &'static str {
@@ -159,7 +186,11 @@ async fn dbt_builds_every_view_on_the_stand_in() -> Result<()> {
     });
     let dbt = Dbt::new(folder.path(), &profile)?;
     dbt.run(&["build"], &json!({"fivetran": true}))?;
-    let bad: Vec<_> = dbt.outcomes()?.into_iter().filter(|one| one.status != "success" && one.status != "pass").collect();
+    let bad: Vec<_> = dbt
+        .outcomes()?
+        .into_iter()
+        .filter(|one| one.status != "success" && one.status != "pass")
+        .collect();
     assert!(bad.is_empty(), "{bad:#?}");
     let asked = [
         "SELECT ID, IS_SOLVED, TAG_COUNT FROM ZENDESK.STAGING_ZENDESK.TICKETS",
@@ -172,10 +203,18 @@ async fn dbt_builds_every_view_on_the_stand_in() -> Result<()> {
         .into_iter()
         .map(|rows| {
             let rows = rows.unwrap_or_else(|error| panic!("{error}"));
-            let row = |row: &Vec<Option<String>>| row.iter().map(|cell| cell.clone().unwrap_or_default()).collect::<Vec<_>>().join("|");
+            let row = |row: &Vec<Option<String>>| {
+                row.iter()
+                    .map(|cell| cell.clone().unwrap_or_default())
+                    .collect::<Vec<_>>()
+                    .join("|")
+            };
             rows.iter().map(row).collect::<Vec<_>>().join(";")
         })
         .collect();
-    assert_eq!(said, ["7|True|2", "k1_token|True", "a.example|0;b.example|1", "x;y", "0"]);
+    assert_eq!(
+        said,
+        ["7|True|2", "k1_token|True", "a.example|0;b.example|1", "x;y", "0"]
+    );
     Ok(())
 }
