@@ -116,12 +116,10 @@ fn headline(message: &str) -> String {
     words.join(" ").chars().take(LONGEST).collect()
 }
 
-/// How long to wait before the `n`th repetition, from 1: doubling from a quarter second to 16 seconds, with jitter.
+/// How long to wait before the `n`th repetition, from 1: doubling from 50 milliseconds to 12.8 seconds, with jitter.
 pub(crate) fn pause(n: u32) -> Duration {
-    let longest = Duration::from_millis(250) * 2_u32.pow(n.min(7) - 1);
-    longest
-        .min(Duration::from_secs(16))
-        .mul_f64(0.5 + fastrand::f64() / 2.0)
+    let longest = Duration::from_millis(50) * 2_u32.pow(n.min(9) - 1);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -152,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_and_end_at_sixteen_seconds() {
+    fn pauses_grow_and_have_an_end() {
         for n in 1..20 {
             let pause = pause(n);
             assert!(
-                pause >= Duration::from_millis(125) && pause <= Duration::from_secs(16),
+                pause >= Duration::from_millis(25) && pause <= Duration::from_millis(12_800),
                 "{n}: {pause:?}"
             );
         }

@@ -401,7 +401,7 @@ impl HttpSession {
     /// Asks for the result of a statement that takes long.
     async fn poll(&mut self, path: &str, n: u32) -> Result<Answer, ApiError> {
         // The account itself holds the answer back while there is none.
-        tokio::time::sleep(pause(n).min(Duration::from_secs(1)) / 4).await;
+        tokio::time::sleep(pause(n).min(Duration::from_millis(250))).await;
         let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         if heard.answer.code() != EXPIRED {

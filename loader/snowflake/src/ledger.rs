@@ -67,8 +67,11 @@ pub(crate) async fn make_positions(open: &mut Open, target: &Target) -> Result<(
                  0::NUMBER(38,0) \"NEXT_OFFSET\", ''::VARCHAR \"BATCH_ID\", 0::NUMBER(38,0) \"TURN\"",
                 text(keeps(target.mode))
             );
-            unless_there(open.run(Statement::new(table, create)).await)?;
-            open.run(Statement::new(table, select)).await?
+            match open.run(Statement::new(table, create)).await {
+                Ok(_) => return Ok(()),
+                Err(ApiError::Exists { .. }) => open.run(Statement::new(table, select)).await?,
+                Err(error) => return Err(error.into()),
+            }
         }
         found => found?,
     };

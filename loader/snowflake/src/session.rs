@@ -210,5 +210,5 @@ async fn settle(lane: &mut Option<Open>, table: &str, trouble: &Trouble) {
 
 /// A lock is mostly held for moments: try soon, then less often.
 fn lock_pause(n: u32) -> Duration {
-    pause(n).min(Duration::from_secs(2)) / 8
+    pause(n + 2).min(Duration::from_secs(2)) / 8
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 const PURE: &str = include_str!("../pins/pure.txt");
 const BINARY: &str = include_str!("../pins/binary.txt");
 /// Another set of pins is another folder.
-const NAME: &str = "fakesnow-0.12.1";
+const NAME: &str = "fakesnow-0.12.1-compiled";
 
 /// The folder of the environment's programs, `python` and `fakesnow` among them; made where it is missing.
 ///
