@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -13,7 +14,7 @@ use zenfloe_sqlite::Sqlite;
 /// A destination as the configuration names it.
 ///
 /// ```toml
-/// kind = "postgres"          # or "sqlite"
+/// kind = "postgres"          # or "sqlite", "snowflake"
 /// mode = "upsert"            # the newest state of a row, or "append": every state
 /// table_prefix = ""          # before each table's name
 /// tables = { only = [], off = ["group_memberships"] }
@@ -35,6 +36,9 @@ pub enum Kind {
     Sqlite(zenfloe_sqlite::Config),
     /// A schema of a PostgreSQL database.
     Postgres(Box<zenfloe_postgres::Config>),
+    /// A schema of a Snowflake account.
+    #[cfg(feature = "snowflake")]
+    Snowflake(Box<zenfloe_snowflake::Config>),
 }
 
 /// Which tables a destination takes, under which names, and what they keep.
@@ -75,6 +79,24 @@ pub enum ConfigError {
     /// PostgreSQL's settings contradict each other.
     #[error(transparent)]
     Postgres(#[from] zenfloe_postgres::ConfigError),
+    /// Snowflake's settings contradict each other.
+    #[cfg(feature = "snowflake")]
+    #[error(transparent)]
+    Snowflake(#[from] zenfloe_snowflake::ConfigError),
+    /// This build does without the kind.
+    #[error(
+        "this program was built without `{kind}`: build it with `cargo build --release --features {kind}`, or take the image"
+    )]
+    NotBuilt {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// It cannot even be begun, for a file that it names.
+    #[error("{what}")]
+    Unusable {
+        /// Which, and why.
+        what: String,
+    },
 }
 
 /// The flat form of the file: what all kinds share, and the rest.
@@ -96,6 +118,7 @@ struct Written {
 enum WrittenKind {
     Sqlite,
     Postgres,
+    Snowflake,
 }
 
 /// The same with the settings of each kind, for the configuration reference.
@@ -143,20 +166,64 @@ impl TryFrom<Written> for DestinationConfig {
         let kind = match written.kind {
             WrittenKind::Sqlite => Kind::Sqlite(settings("sqlite", written.settings)?),
             WrittenKind::Postgres => Kind::Postgres(Box::new(settings("postgres", written.settings)?)),
+            WrittenKind::Snowflake => snowflake(written.settings)?,
         };
         let prefix = written.table_prefix;
         if !prefix.is_empty() && (!legal_name(&prefix) || prefix.len() > 20) {
             return Err(ConfigError::Prefix);
         }
-        if let Kind::Postgres(config) = &kind {
-            config.check()?;
-        }
+        kind.check()?;
         let tables = Tables {
             mode: written.mode,
             prefix,
             selection: written.tables,
         };
         Ok(Self { kind, tables })
+    }
+}
+
+#[cfg(feature = "snowflake")]
+fn snowflake(held: Map<String, Value>) -> Result<Kind, ConfigError> {
+    Ok(Kind::Snowflake(Box::new(settings("snowflake", held)?)))
+}
+
+#[cfg(not(feature = "snowflake"))]
+fn snowflake(_: Map<String, Value>) -> Result<Kind, ConfigError> {
+    Err(ConfigError::NotBuilt { kind: "snowflake" })
+}
+
+impl Kind {
+    /// The rules of its kind.
+    fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(config) => config.check()?,
+            #[cfg(feature = "snowflake")]
+            Self::Snowflake(config) => config.check()?,
+        }
+        Ok(())
+    }
+
+    /// The files that it names.
+    fn files(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Sqlite(config) => vec![&mut config.path],
+            Self::Postgres(config) => [&mut config.password_file, &mut config.ca_file]
+                .into_iter()
+                .flatten()
+                .collect(),
+            #[cfg(feature = "snowflake")]
+            Self::Snowflake(config) => [
+                &mut config.private_key_file,
+                &mut config.passphrase_file,
+                &mut config.token_file,
+                &mut config.ca_file,
+                &mut config.spool_folder,
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
     }
 }
 
@@ -181,7 +248,21 @@ impl DestinationConfig {
         Ok(match &self.kind {
             Kind::Sqlite(config) => Arc::new(Sqlite::new(config.clone())),
             Kind::Postgres(config) => Arc::new(Postgres::new((**config).clone())?),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(config) => {
+                let made = zenfloe_snowflake::Snowflake::new((**config).clone());
+                Arc::new(made.map_err(|error| ConfigError::Unusable {
+                    what: error.to_string(),
+                })?)
+            }
         })
+    }
+
+    /// Makes the paths of files relative to a folder.
+    pub fn resolve(&mut self, folder: &Path) {
+        for file in self.kind.files() {
+            *file = folder.join(&*file);
+        }
     }
 
     /// The same for a source beside the first one: a schema, or a file, of the source's name.
@@ -195,6 +276,8 @@ impl DestinationConfig {
                 sqlite.path.set_extension(extension);
             }
             Kind::Postgres(postgres) => source.as_str().clone_into(&mut postgres.schema),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(snowflake) => source.as_str().clone_into(&mut snowflake.schema),
         }
         config
     }
@@ -204,6 +287,8 @@ impl DestinationConfig {
         match &self.kind {
             Kind::Sqlite(config) => format!("sqlite {}", config.path.display()),
             Kind::Postgres(config) => format!("postgres, schema {}", config.schema),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(config) => format!("snowflake {}, {}.{}", config.account, config.database, config.schema),
         }
     }
 }
@@ -284,5 +369,42 @@ mod tests {
             .expect("a schema")
             .of_source(&source);
         assert_eq!(postgres.describe(), "postgres, schema acme_eu");
+    }
+
+    #[test]
+    fn files_are_found_from_the_folder_of_the_configuration() {
+        let mut file = read("kind = 'sqlite'\npath = 'w.sqlite'").expect("a file");
+        file.resolve(Path::new("/etc/zenfloe"));
+        assert_eq!(file.describe(), "sqlite /etc/zenfloe/w.sqlite");
+    }
+
+    #[cfg(feature = "snowflake")]
+    #[test]
+    fn snowflake_is_read_where_it_is_built_in() {
+        let text = "kind = 'snowflake'\naccount = 'myorg-acme'\nuser = 'LOADER'\ndatabase = 'ZENDESK'";
+        let mut config = read(&format!("{text}\nprivate_key_file = 'k.p8'\ninline_bytes = '1MiB'")).expect("a schema");
+        assert_eq!(config.describe(), "snowflake myorg-acme, ZENDESK.mart_zendesk");
+        assert!(config.build().is_ok());
+        config.resolve(Path::new("/etc/zenfloe"));
+        let Kind::Snowflake(snowflake) = &config.kind else {
+            panic!("{config:?}")
+        };
+        assert_eq!(
+            snowflake.private_key_file.as_deref(),
+            Some(Path::new("/etc/zenfloe/k.p8"))
+        );
+        assert!(read(text).expect_err("no key").contains("private_key_file"));
+        assert!(
+            read(&format!("{text}\nacount = 'x'"))
+                .expect_err("no such setting")
+                .contains("acount")
+        );
+    }
+
+    #[cfg(not(feature = "snowflake"))]
+    #[test]
+    fn a_build_without_snowflake_says_so() {
+        let error = read("kind = 'snowflake'\naccount = 'x'").expect_err("not built in");
+        assert!(error.contains("--features snowflake"), "{error}");
     }
 }

@@ -18,6 +18,7 @@ pub mod contract;
 mod decode;
 mod error;
 mod faults;
+mod finding;
 mod flush;
 mod shape;
 mod text;
@@ -25,6 +26,7 @@ mod text;
 pub use decode::{DecodeError, Value};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
+pub use finding::Finding;
 pub use flush::{BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
 pub use shape::{ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, legal_name};
 pub use text::{Cleaned, json_without_nul, text_without_nul};
@@ -45,6 +47,16 @@ pub trait Destination: Send + Sync + 'static {
     /// On `Ok` the destination answers and grants what loading needs. Nothing else calls for it: the other methods
     /// do the same at their first use.
     async fn open(&self) -> Result<(), LoadError>;
+
+    /// Looks at everything that loading needs, each by itself, so that whatever is missing is named at once.
+    ///
+    /// Makes nothing that loading would not make.
+    async fn check(&self) -> Vec<Finding> {
+        vec![match self.open().await {
+            Ok(()) => Finding::good("", "answers and can be loaded"),
+            Err(error) => Finding::bad("", &error, ""),
+        }]
+    }
 
     /// Makes the table of `shape` under the target's name, or widens it by the columns that it lacks.
     ///

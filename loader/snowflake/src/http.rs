@@ -15,7 +15,7 @@ use zenfloe_destination::LoadError;
 use crate::Config;
 use crate::auth::{Proof, proof};
 use crate::driver::{Driver, Rows, Session, Statement};
-use crate::error::{ApiError, broken, forbidden, pause, refused};
+use crate::error::{ApiError, broken, forbidden, pause, refused, remedy_of_sign_in};
 use crate::rows;
 use crate::stage;
 use crate::wire::{Answer, Outcome, Renewed, SignedIn};
@@ -284,6 +284,7 @@ impl Driver for Account {
         if !answer.success {
             let skew = date.and_then(skew).unwrap_or_default();
             let (code, message) = (answer.code(), answer.message());
+            let remedy = remedy_of_sign_in(&code).map_or(remedy, str::to_owned);
             return Err(forbidden(format!(
                 "sign-in of `{}`: {message} ({code}); {remedy}{skew}",
                 config.user

@@ -118,6 +118,11 @@ impl Warehouse {
         }
     }
 
+    /// A session of its own, for whoever ends it.
+    pub(crate) async fn sign_in(&self) -> Result<Box<dyn Session>, LoadError> {
+        self.driver.sign_in().await
+    }
+
     /// What this process knows of a table.
     pub(crate) fn known(&self, table: &str) -> Option<Known> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -146,6 +146,26 @@ fn define(column: &ColumnShape, may_be_required: bool) -> String {
     )
 }
 
+/// Counts a table's rows that are not deleted; see [`zenfloe_destination::Destination::rows`].
+pub(crate) struct Count<'a> {
+    pub(crate) target: &'a Target,
+}
+
+#[async_trait]
+impl Work for Count<'_> {
+    type Done = Option<u64>;
+
+    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<Option<u64>, Trouble> {
+        let table = &*self.target.table;
+        let count = format!("SELECT COUNT(*) FROM {} WHERE \"_DELETED\" IS NOT TRUE", ident(table));
+        match open.run(Statement::new(table, count)).await {
+            Ok(rows) => Ok(Some(rows.number(0)?)),
+            Err(ApiError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// Takes fences away that a newer one of the same scope covers: flushes only ever add them.
 fn compaction(table: &str) -> Statement {
     let delete = format!(
