@@ -130,6 +130,9 @@ enum Described {
     Sqlite(Shared<zenfloe_sqlite::Config>),
     /// A schema of a PostgreSQL database.
     Postgres(Box<Shared<zenfloe_postgres::Config>>),
+    /// A schema of a Snowflake account; in the image, and where the program is built with `--features snowflake`.
+    #[cfg(feature = "snowflake")]
+    Snowflake(Box<Shared<zenfloe_snowflake::Config>>),
 }
 
 /// What all kinds share, and the settings of one.

@@ -115,7 +115,14 @@ impl Work for Read<'_> {
     type Done = Positions;
 
     async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<Positions, Trouble> {
-        let mut found = self.stored(open).await?;
+        let mut found = match self.stored(open).await {
+            // A loader asks where to begin before it has seen a schema.
+            Err(Trouble::Api(ApiError::Missing { .. })) => {
+                make_positions(open, self.target).await?;
+                Vec::new()
+            }
+            found => found?,
+        };
         if self.missing(&found).next().is_some() {
             self.enter(open).await?;
             found = self.stored(open).await?;

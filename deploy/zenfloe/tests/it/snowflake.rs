@@ -75,10 +75,7 @@ fn tables(file: &rusqlite::Connection) -> Vec<(String, Vec<String>)> {
 }
 
 fn rows_of_file(file: &rusqlite::Connection, table: &str, columns: &[String]) -> Vec<Vec<Option<String>>> {
-    let texts: Vec<String> = columns
-        .iter()
-        .map(|name| format!("CAST(\"{name}\" AS TEXT)"))
-        .collect();
+    let texts: Vec<String> = columns.iter().map(|name| format!("CAST(\"{name}\" AS TEXT)")).collect();
     let mut statement = file
         .prepare(&format!("SELECT {} FROM \"{table}\"", texts.join(", ")))
         .expect("SQL");
@@ -113,10 +110,16 @@ fn alike(one: Option<&str>, other: Option<&str>) -> bool {
 fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
     let (bench, account) = (Bench::new(), Account::start());
     std::fs::copy(key("plain.p8"), bench.path("snow.p8")).expect("written");
-    let text = bench.config("acme").replace("[admin]", &format!("{}\n[admin]", account.destination()));
+    let text = bench
+        .config("acme")
+        .replace("[admin]", &format!("{}\n[admin]", account.destination()));
     bench.write("zenfloe.toml", &text);
     let said = bench.expect(&["check"], 0);
-    for subject in ["destination snow: sign-in", "destination snow: make tables", "destination snow: upload"] {
+    for subject in [
+        "destination snow: sign-in",
+        "destination snow: make tables",
+        "destination snow: upload",
+    ] {
         assert!(said.out.contains(subject), "{subject}\n{}", said.out);
     }
     bench.expect(&["run", "--once"], 0);
@@ -126,19 +129,30 @@ fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
     compare(&bench, &account);
     let merges = |sql: &&String| sql.starts_with("MERGE");
     let statements = account.front.take_statements();
-    assert_eq!(statements.iter().filter(merges).count(), 0, "nothing new is nothing to load: {statements:#?}");
+    assert_eq!(
+        statements.iter().filter(merges).count(),
+        0,
+        "nothing new is nothing to load: {statements:#?}"
+    );
     let said = bench.expect(&["status"], 0);
     assert!(said.out.contains("snow"), "{}", said.out);
 
-    let refused = Fault::Refused("003001", "SQL access control error: Insufficient privileges to operate on schema");
+    let refused = Fault::Refused(
+        "003001",
+        "SQL access control error: Insufficient privileges to operate on schema",
+    );
     account.front.fail("CREATE OR REPLACE TEMP", refused, 0, 1);
     let said = bench.expect(&["check"], 9);
     assert!(
-        said.out.contains("GRANT CREATE TEMPORARY TABLE ON SCHEMA ZENDESK.MART_ZENDESK TO ROLE LOADER;"),
+        said.out
+            .contains("GRANT CREATE TEMPORARY TABLE ON SCHEMA ZENDESK.MART_ZENDESK TO ROLE LOADER;"),
         "{}",
         said.out
     );
-    let quota = Fault::Refused("090073", "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota");
+    let quota = Fault::Refused(
+        "090073",
+        "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota",
+    );
     account.front.fail("SELECT", quota, 0, 1);
     let said = bench.expect(&["run", "--stage", "load", "--once"], 4);
     assert!(said.err.contains("raise the resource monitor's quota"), "{}", said.err);

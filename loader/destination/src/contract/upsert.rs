@@ -290,6 +290,16 @@ async fn refused_rows_are_named(subject: &dyn Subject) {
 
 async fn partitions_and_topics(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_positions", Mode::Upsert).await;
+    // A loader asks where to begin before it knows a schema.
+    let early = crate::Target {
+        table: "c_early".into(),
+        ..bench.target.clone()
+    };
+    let found = bench.destination.positions(&early, &bench.topic, &[0, 1]).await;
+    assert_eq!(
+        found.expect("entered").iter().map(|(_, next)| next).collect::<Vec<_>>(),
+        [0, 0]
+    );
     assert_eq!(bench.positions(&[0, 1, 2, 11]).await, [0, 0, 0, 0]);
     let rows = [
         rows_at(&bench.sample, 1, 0, vec![Line::new(1, 1)]),
