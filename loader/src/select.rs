@@ -17,6 +17,7 @@ use zenfloe_sqlite::Sqlite;
 /// kind = "postgres"          # or "sqlite", "snowflake"
 /// mode = "upsert"            # the newest state of a row, or "append": every state
 /// table_prefix = ""          # before each table's name
+/// table_suffix = ""          # after it: a destination of its own with mode "append" and "_history" keeps every state
 /// tables = { only = [], off = ["group_memberships"] }
 /// url = "postgres://…"       # and what else this kind asks for
 /// ```
@@ -48,6 +49,8 @@ pub struct Tables {
     pub mode: Mode,
     /// What stands before each table's name.
     pub prefix: String,
+    /// What stands after it.
+    pub suffix: String,
     /// Which tables.
     pub selection: Selection,
 }
@@ -76,6 +79,9 @@ pub enum ConfigError {
     /// A prefix that would need quoting.
     #[error("`table_prefix` must be made of a-z, 0-9 and _, begin with a letter or _, and have at most 20 characters")]
     Prefix,
+    /// A suffix that would need quoting.
+    #[error("`table_suffix` must be made of a-z, 0-9 and _, and have at most 20 characters")]
+    Suffix,
     /// PostgreSQL's settings contradict each other.
     #[error(transparent)]
     Postgres(#[from] zenfloe_postgres::ConfigError),
@@ -107,6 +113,8 @@ struct Written {
     mode: Mode,
     #[serde(default)]
     table_prefix: String,
+    #[serde(default)]
+    table_suffix: String,
     #[serde(default)]
     tables: Selection,
     #[serde(flatten)]
@@ -145,6 +153,10 @@ struct Shared<C> {
     /// What stands before each table's name: `[a-z_][a-z0-9_]*`, at most 20 characters.
     #[serde(default)]
     table_prefix: String,
+    /// What stands after it: `[a-z0-9_]*`, at most 20 characters. A second destination of the same place with `mode =
+    /// "append"` and `table_suffix = "_history"` keeps every state of the tables that it names.
+    #[serde(default)]
+    table_suffix: String,
     /// Which tables.
     #[serde(default)]
     tables: Selection,
@@ -175,10 +187,15 @@ impl TryFrom<Written> for DestinationConfig {
         if !prefix.is_empty() && (!legal_name(&prefix) || prefix.len() > 20) {
             return Err(ConfigError::Prefix);
         }
+        let suffix = written.table_suffix;
+        if !legal_name(&format!("t{suffix}")) || suffix.len() > 20 {
+            return Err(ConfigError::Suffix);
+        }
         kind.check()?;
         let tables = Tables {
             mode: written.mode,
             prefix,
+            suffix,
             selection: written.tables,
         };
         Ok(Self { kind, tables })
@@ -306,7 +323,7 @@ impl Tables {
     /// A table as the destination calls it.
     pub fn target(&self, table: &str) -> Target {
         Target {
-            table: format!("{}{table}", self.prefix).into(),
+            table: format!("{}{table}{}", self.prefix, self.suffix).into(),
             mode: self.mode,
         }
     }
@@ -335,10 +352,11 @@ mod tests {
         );
         let postgres = read(
             "kind = 'postgres'\nurl = 'postgres://zf@h/d'\nschema = 'mart'\nmode = 'append'\ntable_prefix = 'zd_'
+            table_suffix = '_history'
             tables = { off = ['groups'] }",
         )
         .expect("a schema");
-        assert_eq!(postgres.tables.target("users").table.as_ref(), "zd_users");
+        assert_eq!(postgres.tables.target("users").table.as_ref(), "zd_users_history");
         assert_eq!(postgres.tables.target("users").mode, Mode::Append);
         assert!(postgres.tables.takes("users") && !postgres.tables.takes("groups"));
         assert!(postgres.build().is_ok());
@@ -352,6 +370,7 @@ mod tests {
             ("kind = 'postgres'", "url"),
             ("kind = 'oracle'", "oracle"),
             ("kind = 'sqlite'\ntable_prefix = 'A'", "table_prefix"),
+            ("kind = 'sqlite'\ntable_suffix = '-h'", "table_suffix"),
             ("kind = 'sqlite'\ntables = { of = [] }", "of"),
             ("path = 'x'", "kind"),
         ];

@@ -14,6 +14,7 @@ pub(super) async fn all(subject: &dyn Subject) {
     newest_version_wins(subject).await;
     one_key_several_times_in_a_flush(subject).await;
     an_added_column(subject).await;
+    what_is_deleted_is_not_current(subject).await;
     another_type_is_refused(subject).await;
     empty_and_huge_batches(subject).await;
     every_version_in_append_mode(subject).await;
@@ -189,6 +190,29 @@ async fn an_added_column(subject: &dyn Subject) {
             &["1|v3|there", "2|-|-", "3|v2|there", "4|v3|-"],
         )
         .await;
+}
+
+async fn what_is_deleted_is_not_current(subject: &dyn Subject) {
+    let bench = Bench::new(subject, "c_view", Mode::Upsert).await;
+    bench
+        .load(vec![Line::new(1, 1), Line::new(2, 1), Line::deleted(3, 1)])
+        .await;
+    let view = |columns| async move {
+        let rows = subject.select("c_view_current", columns).await;
+        let texts = |row: &Vec<Option<String>>| {
+            row.iter()
+                .map(|cell| cell.clone().unwrap_or_default())
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        rows.iter().map(texts).collect::<Vec<_>>()
+    };
+    assert_eq!(view(&["id", "note"]).await, ["1|v1", "2|v1"]);
+    let second = Sample::second("c_view");
+    bench.prepare(&second).await;
+    bench.prepare(&bench.sample).await;
+    bench.load(vec![Line::deleted(1, 2)]).await;
+    assert_eq!(view(&["id", "added"]).await, ["2|"], "a new column is seen");
 }
 
 async fn another_type_is_refused(subject: &dyn Subject) {
