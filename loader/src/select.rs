@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -13,9 +14,10 @@ use zenfloe_sqlite::Sqlite;
 /// A destination as the configuration names it.
 ///
 /// ```toml
-/// kind = "postgres"          # or "sqlite"
+/// kind = "postgres"          # or "sqlite", "snowflake"
 /// mode = "upsert"            # the newest state of a row, or "append": every state
 /// table_prefix = ""          # before each table's name
+/// table_suffix = ""          # after it: a destination of its own with mode "append" and "_history" keeps every state
 /// tables = { only = [], off = ["group_memberships"] }
 /// url = "postgres://…"       # and what else this kind asks for
 /// ```
@@ -35,6 +37,9 @@ pub enum Kind {
     Sqlite(zenfloe_sqlite::Config),
     /// A schema of a PostgreSQL database.
     Postgres(Box<zenfloe_postgres::Config>),
+    /// A schema of a Snowflake account.
+    #[cfg(feature = "snowflake")]
+    Snowflake(Box<zenfloe_snowflake::Config>),
 }
 
 /// Which tables a destination takes, under which names, and what they keep.
@@ -44,6 +49,8 @@ pub struct Tables {
     pub mode: Mode,
     /// What stands before each table's name.
     pub prefix: String,
+    /// What stands after it.
+    pub suffix: String,
     /// Which tables.
     pub selection: Selection,
 }
@@ -72,9 +79,30 @@ pub enum ConfigError {
     /// A prefix that would need quoting.
     #[error("`table_prefix` must be made of a-z, 0-9 and _, begin with a letter or _, and have at most 20 characters")]
     Prefix,
+    /// A suffix that would need quoting.
+    #[error("`table_suffix` must be made of a-z, 0-9 and _, and have at most 20 characters")]
+    Suffix,
     /// PostgreSQL's settings contradict each other.
     #[error(transparent)]
     Postgres(#[from] zenfloe_postgres::ConfigError),
+    /// Snowflake's settings contradict each other.
+    #[cfg(feature = "snowflake")]
+    #[error(transparent)]
+    Snowflake(#[from] zenfloe_snowflake::ConfigError),
+    /// This build does without the kind.
+    #[error(
+        "this program was built without `{kind}`: build it with `cargo build --release --features {kind}`, or take the image"
+    )]
+    NotBuilt {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// It cannot even be begun, for a file that it names.
+    #[error("{what}")]
+    Unusable {
+        /// Which, and why.
+        what: String,
+    },
 }
 
 /// The flat form of the file: what all kinds share, and the rest.
@@ -86,6 +114,8 @@ struct Written {
     #[serde(default)]
     table_prefix: String,
     #[serde(default)]
+    table_suffix: String,
+    #[serde(default)]
     tables: Selection,
     #[serde(flatten)]
     settings: Map<String, Value>,
@@ -96,6 +126,7 @@ struct Written {
 enum WrittenKind {
     Sqlite,
     Postgres,
+    Snowflake,
 }
 
 /// The same with the settings of each kind, for the configuration reference.
@@ -107,6 +138,9 @@ enum Described {
     Sqlite(Shared<zenfloe_sqlite::Config>),
     /// A schema of a PostgreSQL database.
     Postgres(Box<Shared<zenfloe_postgres::Config>>),
+    /// A schema of a Snowflake account; in the image, and where the program is built with `--features snowflake`.
+    #[cfg(feature = "snowflake")]
+    Snowflake(Box<Shared<zenfloe_snowflake::Config>>),
 }
 
 /// What all kinds share, and the settings of one.
@@ -119,6 +153,10 @@ struct Shared<C> {
     /// What stands before each table's name: `[a-z_][a-z0-9_]*`, at most 20 characters.
     #[serde(default)]
     table_prefix: String,
+    /// What stands after it: `[a-z0-9_]*`, at most 20 characters. A second destination of the same place with `mode =
+    /// "append"` and `table_suffix = "_history"` keeps every state of the tables that it names.
+    #[serde(default)]
+    table_suffix: String,
     /// Which tables.
     #[serde(default)]
     tables: Selection,
@@ -143,20 +181,69 @@ impl TryFrom<Written> for DestinationConfig {
         let kind = match written.kind {
             WrittenKind::Sqlite => Kind::Sqlite(settings("sqlite", written.settings)?),
             WrittenKind::Postgres => Kind::Postgres(Box::new(settings("postgres", written.settings)?)),
+            WrittenKind::Snowflake => snowflake(written.settings)?,
         };
         let prefix = written.table_prefix;
         if !prefix.is_empty() && (!legal_name(&prefix) || prefix.len() > 20) {
             return Err(ConfigError::Prefix);
         }
-        if let Kind::Postgres(config) = &kind {
-            config.check()?;
+        let suffix = written.table_suffix;
+        if !legal_name(&format!("t{suffix}")) || suffix.len() > 20 {
+            return Err(ConfigError::Suffix);
         }
+        kind.check()?;
         let tables = Tables {
             mode: written.mode,
             prefix,
+            suffix,
             selection: written.tables,
         };
         Ok(Self { kind, tables })
+    }
+}
+
+#[cfg(feature = "snowflake")]
+fn snowflake(held: Map<String, Value>) -> Result<Kind, ConfigError> {
+    Ok(Kind::Snowflake(Box::new(settings("snowflake", held)?)))
+}
+
+#[cfg(not(feature = "snowflake"))]
+fn snowflake(_: Map<String, Value>) -> Result<Kind, ConfigError> {
+    Err(ConfigError::NotBuilt { kind: "snowflake" })
+}
+
+impl Kind {
+    /// The rules of its kind.
+    fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(config) => config.check()?,
+            #[cfg(feature = "snowflake")]
+            Self::Snowflake(config) => config.check()?,
+        }
+        Ok(())
+    }
+
+    /// The files that it names.
+    fn files(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Sqlite(config) => vec![&mut config.path],
+            Self::Postgres(config) => [&mut config.password_file, &mut config.ca_file]
+                .into_iter()
+                .flatten()
+                .collect(),
+            #[cfg(feature = "snowflake")]
+            Self::Snowflake(config) => [
+                &mut config.private_key_file,
+                &mut config.passphrase_file,
+                &mut config.token_file,
+                &mut config.ca_file,
+                &mut config.spool_folder,
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
     }
 }
 
@@ -181,7 +268,21 @@ impl DestinationConfig {
         Ok(match &self.kind {
             Kind::Sqlite(config) => Arc::new(Sqlite::new(config.clone())),
             Kind::Postgres(config) => Arc::new(Postgres::new((**config).clone())?),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(config) => {
+                let made = zenfloe_snowflake::Snowflake::new((**config).clone());
+                Arc::new(made.map_err(|error| ConfigError::Unusable {
+                    what: error.to_string(),
+                })?)
+            }
         })
+    }
+
+    /// Makes the paths of files relative to a folder.
+    pub fn resolve(&mut self, folder: &Path) {
+        for file in self.kind.files() {
+            *file = folder.join(&*file);
+        }
     }
 
     /// The same for a source beside the first one: a schema, or a file, of the source's name.
@@ -195,6 +296,8 @@ impl DestinationConfig {
                 sqlite.path.set_extension(extension);
             }
             Kind::Postgres(postgres) => source.as_str().clone_into(&mut postgres.schema),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(snowflake) => source.as_str().clone_into(&mut snowflake.schema),
         }
         config
     }
@@ -204,6 +307,8 @@ impl DestinationConfig {
         match &self.kind {
             Kind::Sqlite(config) => format!("sqlite {}", config.path.display()),
             Kind::Postgres(config) => format!("postgres, schema {}", config.schema),
+            #[cfg(feature = "snowflake")]
+            Kind::Snowflake(config) => format!("snowflake {}, {}.{}", config.account, config.database, config.schema),
         }
     }
 }
@@ -218,7 +323,7 @@ impl Tables {
     /// A table as the destination calls it.
     pub fn target(&self, table: &str) -> Target {
         Target {
-            table: format!("{}{table}", self.prefix).into(),
+            table: format!("{}{table}{}", self.prefix, self.suffix).into(),
             mode: self.mode,
         }
     }
@@ -247,10 +352,11 @@ mod tests {
         );
         let postgres = read(
             "kind = 'postgres'\nurl = 'postgres://zf@h/d'\nschema = 'mart'\nmode = 'append'\ntable_prefix = 'zd_'
+            table_suffix = '_history'
             tables = { off = ['groups'] }",
         )
         .expect("a schema");
-        assert_eq!(postgres.tables.target("users").table.as_ref(), "zd_users");
+        assert_eq!(postgres.tables.target("users").table.as_ref(), "zd_users_history");
         assert_eq!(postgres.tables.target("users").mode, Mode::Append);
         assert!(postgres.tables.takes("users") && !postgres.tables.takes("groups"));
         assert!(postgres.build().is_ok());
@@ -264,6 +370,7 @@ mod tests {
             ("kind = 'postgres'", "url"),
             ("kind = 'oracle'", "oracle"),
             ("kind = 'sqlite'\ntable_prefix = 'A'", "table_prefix"),
+            ("kind = 'sqlite'\ntable_suffix = '-h'", "table_suffix"),
             ("kind = 'sqlite'\ntables = { of = [] }", "of"),
             ("path = 'x'", "kind"),
         ];
@@ -284,5 +391,42 @@ mod tests {
             .expect("a schema")
             .of_source(&source);
         assert_eq!(postgres.describe(), "postgres, schema acme_eu");
+    }
+
+    #[test]
+    fn files_are_found_from_the_folder_of_the_configuration() {
+        let mut file = read("kind = 'sqlite'\npath = 'w.sqlite'").expect("a file");
+        file.resolve(Path::new("/etc/zenfloe"));
+        assert_eq!(file.describe(), "sqlite /etc/zenfloe/w.sqlite");
+    }
+
+    #[cfg(feature = "snowflake")]
+    #[test]
+    fn snowflake_is_read_where_it_is_built_in() {
+        let text = "kind = 'snowflake'\naccount = 'myorg-acme'\nuser = 'LOADER'\ndatabase = 'ZENDESK'";
+        let mut config = read(&format!("{text}\nprivate_key_file = 'k.p8'\ninline_bytes = '1MiB'")).expect("a schema");
+        assert_eq!(config.describe(), "snowflake myorg-acme, ZENDESK.mart_zendesk");
+        assert!(config.build().is_ok());
+        config.resolve(Path::new("/etc/zenfloe"));
+        let Kind::Snowflake(snowflake) = &config.kind else {
+            panic!("{config:?}")
+        };
+        assert_eq!(
+            snowflake.private_key_file.as_deref(),
+            Some(Path::new("/etc/zenfloe/k.p8"))
+        );
+        assert!(read(text).expect_err("no key").contains("private_key_file"));
+        assert!(
+            read(&format!("{text}\nacount = 'x'"))
+                .expect_err("no such setting")
+                .contains("acount")
+        );
+    }
+
+    #[cfg(not(feature = "snowflake"))]
+    #[test]
+    fn a_build_without_snowflake_says_so() {
+        let error = read("kind = 'snowflake'\naccount = 'x'").expect_err("not built in");
+        assert!(error.contains("--features snowflake"), "{error}");
     }
 }

@@ -54,7 +54,7 @@ pub(crate) async fn check(command: &WithConfig) -> Result<(), Failure> {
         lines.extend(account(name.as_str(), source).await);
     }
     for (name, destination) in &config.destinations {
-        lines.push(database(name, destination).await);
+        lines.extend(database(name, destination).await);
     }
     lines.iter().for_each(print);
     let faults = lines.iter().filter(|line| line.remedy.is_some()).count();
@@ -96,19 +96,25 @@ async fn account(name: &str, source: &crate::config::SourceConfig) -> Vec<Line> 
     findings.into_iter().map(line).collect()
 }
 
-async fn database(name: &str, destination: &zenfloe_loader::DestinationConfig) -> Line {
+async fn database(name: &str, destination: &zenfloe_loader::DestinationConfig) -> Vec<Line> {
     let subject = format!("destination {name}");
     let built = match destination.build() {
         Ok(built) => built,
-        Err(error) => return Line::bad(subject, &failure::of_destination_config(name, &error)),
+        Err(error) => return vec![Line::bad(subject, &failure::of_destination_config(name, &error))],
     };
-    match built.open().await {
-        Ok(()) => Line::good(
-            subject,
-            format!("{}: answers and can be loaded", destination.describe()),
-        ),
-        Err(error) => Line::bad(subject, &failure::of_destination(&error)),
-    }
+    let line = |finding: zenfloe_destination::Finding| match finding.subject.as_str() {
+        "" => Line {
+            subject: subject.clone(),
+            found: format!("{}: {}", destination.describe(), finding.found),
+            remedy: finding.remedy,
+        },
+        part => Line {
+            subject: format!("{subject}: {part}"),
+            found: finding.found,
+            remedy: finding.remedy,
+        },
+    };
+    built.check().await.into_iter().map(line).collect()
 }
 
 fn print(line: &Line) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use zenfloe_loader::{DestinationConfig, Kind};
+use zenfloe_loader::DestinationConfig;
 use zenfloe_log_kafka::KafkaConfig;
 use zenfloe_process::{AdminConfig, ExitCode, Failure, LogFormat, load_config};
 use zenfloe_record::SourceName;
@@ -137,9 +137,7 @@ impl Config {
             at(&mut file.path);
         }
         for destination in self.destinations.values_mut() {
-            if let Kind::Sqlite(sqlite) = &mut destination.kind {
-                at(&mut sqlite.path);
-            }
+            destination.resolve(folder);
         }
     }
 

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             PAGE,
             page(),
-            "write it anew: zenfloe init --reference > deploy/zenfloe/CONFIGURATION.md"
+            "write it anew: cargo run --features snowflake -- init --reference > deploy/zenfloe/CONFIGURATION.md"
         );
     }
 

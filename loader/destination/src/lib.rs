@@ -18,6 +18,7 @@ pub mod contract;
 mod decode;
 mod error;
 mod faults;
+mod finding;
 mod flush;
 mod shape;
 mod text;
@@ -25,8 +26,11 @@ mod text;
 pub use decode::{DecodeError, Value};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
+pub use finding::Finding;
 pub use flush::{BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
-pub use shape::{ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, legal_name};
+pub use shape::{
+    ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,
+};
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 
 use std::sync::Arc;
@@ -46,9 +50,20 @@ pub trait Destination: Send + Sync + 'static {
     /// do the same at their first use.
     async fn open(&self) -> Result<(), LoadError>;
 
+    /// Looks at everything that loading needs, each by itself, so that whatever is missing is named at once.
+    ///
+    /// Makes nothing that loading would not make.
+    async fn check(&self) -> Vec<Finding> {
+        vec![match self.open().await {
+            Ok(()) => Finding::good("", "answers and can be loaded"),
+            Err(error) => Finding::bad("", &error, ""),
+        }]
+    }
+
     /// Makes the table of `shape` under the target's name, or widens it by the columns that it lacks.
     ///
-    /// On `Ok` every column of the shape exists. Never narrows, renames or drops; a column that exists with another
+    /// On `Ok` every column of the shape exists, and beside a table that keeps the newest states a view of those that are
+    /// not deleted ([`current_view`]). Never narrows, renames or drops; a column that exists with another
     /// type is [`LoadError::Schema`]. On an error a part of the columns may have been added. Several loaders may call
     /// it at once.
     async fn prepare(&self, target: &Target, shape: &TableShape) -> Result<(), LoadError>;

@@ -182,6 +182,11 @@ pub fn legal_name(name: &str) -> bool {
     starts_well && name.len() <= 63 && name.chars().all(legal)
 }
 
+/// The name of the view of a table's rows that are not deleted; `None` where such a name would be too long.
+pub fn current_view(table: &str) -> Option<String> {
+    Some(format!("{table}_current")).filter(|name| legal_name(name))
+}
+
 fn bad(table: &str, what: impl Into<String>) -> LoadError {
     LoadError::Schema {
         table: table.to_owned(),

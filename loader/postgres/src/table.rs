@@ -1,7 +1,9 @@
 //! Tables made, widened and described.
 
 use tokio_postgres::types::Type;
-use zenfloe_destination::{ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, legal_name};
+use zenfloe_destination::{
+    ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, current_view, legal_name,
+};
 
 use crate::session::{Parameter, Session};
 use crate::sql::{list, literal};
@@ -99,8 +101,39 @@ async fn changes(session: &Session, target: &Target, shape: &TableShape) -> Resu
     } else {
         statements = widen(target, &name, shape, &found)?;
     }
+    statements.extend(view(session, target, found.len(), !statements.is_empty()).await?);
     statements.extend(comments(&name, shape, &found));
     Ok(statements)
+}
+
+/// The statement that makes the view of what is not deleted, or gives it the columns that the table has won.
+async fn view(
+    session: &Session,
+    target: &Target,
+    columns_of_table: usize,
+    is_changed: bool,
+) -> Result<Option<String>, LoadError> {
+    let Some(view) = current_view(&target.table).filter(|_| target.mode == Mode::Upsert) else {
+        return Ok(None);
+    };
+    let is_whole = !is_changed && columns(session, &view).await?.len() == columns_of_table;
+    // A role that only writes into tables of others goes without.
+    if is_whole || !(is_changed || may_create(session).await?) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "CREATE OR REPLACE VIEW {} AS SELECT * FROM {} WHERE _deleted IS NOT TRUE",
+        session.place.table(&view),
+        session.place.table(&target.table)
+    )))
+}
+
+async fn may_create(session: &Session) -> Result<bool, LoadError> {
+    let ask = "SELECT has_schema_privilege(current_user, $1, 'CREATE')";
+    let rows = session
+        .query(ask, &[(&session.place.schema() as _, Type::TEXT)])
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 fn create(name: &str, mode: Mode, shape: &TableShape) -> String {

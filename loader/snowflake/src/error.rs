@@ -96,9 +96,9 @@ pub(crate) fn refused(code: &str, message: &str) -> ApiError {
         ApiError::Exists { code, what }
     } else if is(&MISSING) {
         ApiError::Missing { code, what }
-    } else if is(&FORBIDDEN) {
+    } else if is(&FORBIDDEN) || is_about_a_warehouse(message) {
         ApiError::Forbidden {
-            what: format!("{what} ({code}); check the warehouse and what the role is granted"),
+            what: format!("{what} ({code}); {}", remedy(&code, message)),
         }
     } else if code.starts_with("390") {
         ApiError::Forbidden {
@@ -109,6 +109,38 @@ pub(crate) fn refused(code: &str, message: &str) -> ApiError {
     }
 }
 
+/// A warehouse that does not run and may not be started has several codes.
+fn is_about_a_warehouse(message: &str) -> bool {
+    message.contains("arehouse") && (message.contains("suspended") || message.contains("cannot be resumed"))
+}
+
+/// What helps where a statement is refused for rights or for its warehouse.
+fn remedy(code: &str, message: &str) -> &'static str {
+    let says = |word: &str| message.to_ascii_lowercase().contains(word);
+    if says("quota") || says("resource monitor") {
+        "raise the resource monitor's quota, or wait for its next period; nothing is lost meanwhile"
+    } else if says("suspended") || says("cannot be resumed") {
+        "resume the warehouse (ALTER WAREHOUSE … RESUME) and let it start by itself (SET AUTO_RESUME = TRUE)"
+    } else if code == "000606" {
+        "name a `warehouse`, and grant the role its use (GRANT USAGE ON WAREHOUSE … TO ROLE …)"
+    } else {
+        "check what the role is granted: `zenfloe check` tries each grant and names the one that is missing"
+    }
+}
+
+/// What helps where a sign-in is refused, beside what its proof says of itself.
+pub(crate) fn remedy_of_sign_in(code: &str) -> Option<&'static str> {
+    match code {
+        "390201" => Some("check `account`"),
+        "390189" | "390186" => Some("check `role`: it must exist and be granted to the user (GRANT ROLE … TO USER …)"),
+        "390422" | "390420" => {
+            Some("this machine's address must be allowed by the network policy of the account and the user")
+        }
+        "390101" | "390102" => Some("the user is disabled or locked (ALTER USER … SET DISABLED = FALSE)"),
+        _ => None,
+    }
+}
+
 /// A message without its line breaks and without more than names objects.
 fn headline(message: &str) -> String {
     const LONGEST: usize = 200;
@@ -116,12 +148,10 @@ fn headline(message: &str) -> String {
     words.join(" ").chars().take(LONGEST).collect()
 }
 
-/// How long to wait before the `n`th repetition, from 1: doubling from a quarter second to 16 seconds, with jitter.
+/// How long to wait before the `n`th repetition, from 1: doubling from 50 milliseconds to 12.8 seconds, with jitter.
 pub(crate) fn pause(n: u32) -> Duration {
-    let longest = Duration::from_millis(250) * 2_u32.pow(n.min(7) - 1);
-    longest
-        .min(Duration::from_secs(16))
-        .mul_f64(0.5 + fastrand::f64() / 2.0)
+    let longest = Duration::from_millis(50) * 2_u32.pow(n.min(9) - 1);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -152,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_and_end_at_sixteen_seconds() {
+    fn pauses_grow_and_have_an_end() {
         for n in 1..20 {
             let pause = pause(n);
             assert!(
-                pause >= Duration::from_millis(125) && pause <= Duration::from_secs(16),
+                pause >= Duration::from_millis(25) && pause <= Duration::from_millis(12_800),
                 "{n}: {pause:?}"
             );
         }

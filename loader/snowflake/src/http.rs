@@ -15,7 +15,7 @@ use zenfloe_destination::LoadError;
 use crate::Config;
 use crate::auth::{Proof, proof};
 use crate::driver::{Driver, Rows, Session, Statement};
-use crate::error::{ApiError, broken, forbidden, pause, refused};
+use crate::error::{ApiError, broken, forbidden, pause, refused, remedy_of_sign_in};
 use crate::rows;
 use crate::stage;
 use crate::wire::{Answer, Outcome, Renewed, SignedIn};
@@ -284,6 +284,7 @@ impl Driver for Account {
         if !answer.success {
             let skew = date.and_then(skew).unwrap_or_default();
             let (code, message) = (answer.code(), answer.message());
+            let remedy = remedy_of_sign_in(&code).map_or(remedy, str::to_owned);
             return Err(forbidden(format!(
                 "sign-in of `{}`: {message} ({code}); {remedy}{skew}",
                 config.user
@@ -401,7 +402,7 @@ impl HttpSession {
     /// Asks for the result of a statement that takes long.
     async fn poll(&mut self, path: &str, n: u32) -> Result<Answer, ApiError> {
         // The account itself holds the answer back while there is none.
-        tokio::time::sleep(pause(n).min(Duration::from_secs(1)) / 4).await;
+        tokio::time::sleep(pause(n).min(Duration::from_millis(250))).await;
         let request = |_| Ok((Method::GET, self.account.url(path, &[])?, None));
         let heard = self.account.insist("result", request, Some(&self.token)).await?;
         if heard.answer.code() != EXPIRED {

@@ -16,25 +16,32 @@ use crate::error::{ApiError, broken};
 use crate::session::{Open, Trouble, Warehouse, Work};
 use crate::sql::{ELEMENTS, SUPPRESSED, ident, positions, text};
 
+/// Makes the table of what is suppressed.
+pub(crate) fn suppressed() -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {SUPPRESSED} (\"TABLE_NAME\" VARCHAR NOT NULL, \"KIND\" VARCHAR NOT NULL, \
+         \"COLUMN_NAME\" VARCHAR NOT NULL, \"VALUE\" VARCHAR NOT NULL, \"BEFORE_AT\" TIMESTAMP_NTZ(6), \"REVISION\" NUMBER(38,0))"
+    )
+}
+
+/// Makes the stage. Files are encrypted by it, so that an upload is a plain one.
+pub(crate) fn stage(config: &Config) -> String {
+    format!(
+        "CREATE STAGE IF NOT EXISTS {} ENCRYPTION=(TYPE='SNOWFLAKE_SSE')",
+        ident(&config.stage)
+    )
+}
+
 /// Makes what all tables share: what is suppressed, and the stage.
 pub(crate) async fn make(config: &Config, open: &mut Open) -> Result<(), ApiError> {
-    let suppressed = format!("SELECT COUNT(*) FROM {SUPPRESSED} WHERE 1 = 0");
-    let found = open.run(Statement::new("", suppressed)).await;
+    let look = format!("SELECT COUNT(*) FROM {SUPPRESSED} WHERE 1 = 0");
+    let found = open.run(Statement::new("", look)).await;
     if let Err(ApiError::Missing { .. }) = found {
-        let create = format!(
-            "CREATE TABLE IF NOT EXISTS {SUPPRESSED} (\"TABLE_NAME\" VARCHAR NOT NULL, \"KIND\" VARCHAR NOT NULL, \
-             \"COLUMN_NAME\" VARCHAR NOT NULL, \"VALUE\" VARCHAR NOT NULL, \"BEFORE_AT\" TIMESTAMP_NTZ(6), \"REVISION\" NUMBER(38,0))"
-        );
-        unless_there(open.run(Statement::new("", create)).await)?;
+        unless_there(open.run(Statement::new("", suppressed())).await)?;
     } else {
         found?;
     }
-    // Files are encrypted by the stage, so that an upload is a plain one.
-    let stage = format!(
-        "CREATE STAGE IF NOT EXISTS {} ENCRYPTION=(TYPE='SNOWFLAKE_SSE')",
-        ident(&config.stage)
-    );
-    match open.run(Statement::new("", stage)).await {
+    match open.run(Statement::new("", stage(config))).await {
         // A role that may not make stages may use the one that is there; a PUT says it if there is none.
         Err(ApiError::Forbidden { .. }) => Ok(()),
         other => unless_there(other),
@@ -67,8 +74,11 @@ pub(crate) async fn make_positions(open: &mut Open, target: &Target) -> Result<(
                  0::NUMBER(38,0) \"NEXT_OFFSET\", ''::VARCHAR \"BATCH_ID\", 0::NUMBER(38,0) \"TURN\"",
                 text(keeps(target.mode))
             );
-            unless_there(open.run(Statement::new(table, create)).await)?;
-            open.run(Statement::new(table, select)).await?
+            match open.run(Statement::new(table, create)).await {
+                Ok(_) => return Ok(()),
+                Err(ApiError::Exists { .. }) => open.run(Statement::new(table, select)).await?,
+                Err(error) => return Err(error.into()),
+            }
         }
         found => found?,
     };
@@ -105,7 +115,14 @@ impl Work for Read<'_> {
     type Done = Positions;
 
     async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<Positions, Trouble> {
-        let mut found = self.stored(open).await?;
+        let mut found = match self.stored(open).await {
+            // A loader asks where to begin before it has seen a schema.
+            Err(Trouble::Api(ApiError::Missing { .. })) => {
+                make_positions(open, self.target).await?;
+                Vec::new()
+            }
+            found => found?,
+        };
         if self.missing(&found).next().is_some() {
             self.enter(open).await?;
             found = self.stored(open).await?;

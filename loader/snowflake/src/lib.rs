@@ -13,6 +13,7 @@
 //! What it does not know: where rows come from, and how Snowflake is set up (roles, warehouse, schema, users).
 
 mod auth;
+mod check;
 mod columns;
 mod config;
 mod driver;
@@ -40,7 +41,9 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use zenfloe_destination::{Destination, Faults, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef};
+use zenfloe_destination::{
+    Destination, Faults, Finding, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef,
+};
 use zenfloe_record::{Partition, Positions};
 
 pub use config::{Authenticator, Config, ConfigError, Upsert};
@@ -50,6 +53,9 @@ use crate::http::Account;
 use crate::load::{Done, Load, find_bad};
 use crate::session::{Open, Trouble, Warehouse, Work};
 use crate::spool::{Batch, Manner};
+
+/// How patient a check is.
+const CHECK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A Snowflake schema as a destination; see the crate's documentation.
 #[derive(Clone)]
@@ -152,6 +158,19 @@ impl Destination for Snowflake {
         self.0.perform("", &Greet).await
     }
 
+    async fn check(&self) -> Vec<Finding> {
+        // Whoever looks wants an answer now.
+        let config = Config {
+            retry_timeout: self.0.config.retry_timeout.min(CHECK_PATIENCE),
+            lock_timeout: self.0.config.lock_timeout.min(CHECK_PATIENCE),
+            ..self.0.config.clone()
+        };
+        match Self::new(config) {
+            Ok(hasty) => check::check(&hasty.0).await,
+            Err(error) => vec![Finding::bad("configuration", &error, "")],
+        }
+    }
+
     async fn prepare(&self, target: &Target, shape: &TableShape) -> Result<(), LoadError> {
         self.0.perform(&target.table, &table::Prepare { target, shape }).await
     }
@@ -174,6 +193,10 @@ impl Destination for Snowflake {
         let (encoded, manner) = (flush.clone(), self.0.manner());
         let batch = blocking(move || encode(&encoded, manner)).await?;
         self.load(&flush, batch).await
+    }
+
+    async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {
+        self.0.perform(&target.table, &table::Count { target }).await
     }
 
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {

@@ -118,6 +118,11 @@ impl Warehouse {
         }
     }
 
+    /// A session of its own, for whoever ends it.
+    pub(crate) async fn sign_in(&self) -> Result<Box<dyn Session>, LoadError> {
+        self.driver.sign_in().await
+    }
+
     /// What this process knows of a table.
     pub(crate) fn known(&self, table: &str) -> Option<Known> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,5 +215,5 @@ async fn settle(lane: &mut Option<Open>, table: &str, trouble: &Trouble) {
 
 /// A lock is mostly held for moments: try soon, then less often.
 fn lock_pause(n: u32) -> Duration {
-    pause(n).min(Duration::from_secs(2)) / 8
+    pause(n + 2).min(Duration::from_secs(2)) / 8
 }

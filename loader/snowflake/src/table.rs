@@ -1,7 +1,9 @@
 //! Tables made and widened, each column with what it is for and what happens to its values.
 
 use async_trait::async_trait;
-use zenfloe_destination::{ColumnShape, LOADED_AT, LoadError, Role, TableShape, Target, legal_name};
+use zenfloe_destination::{
+    ColumnShape, LOADED_AT, LoadError, Mode, Role, TableShape, Target, current_view, legal_name,
+};
 
 use crate::Config;
 use crate::driver::Statement;
@@ -47,6 +49,9 @@ impl Work for Prepare<'_> {
             tracing::info!(table, statements = statements.len(), "table made or widened");
             found = columns(open, table).await?;
             self.widen(&found)?;
+        }
+        if self.target.mode == Mode::Upsert {
+            make_view(open, table, !statements.is_empty()).await?;
         }
         ledger::note_columns(open, table, found.len()).await?;
         open.run(compaction(table)).await?;
@@ -144,6 +149,50 @@ fn define(column: &ColumnShape, may_be_required: bool) -> String {
         declared(column.kind),
         text(&column.comment)
     )
+}
+
+/// Holds for a row that is not deleted.
+const LIVE: &str = "NOT COALESCE(\"_DELETED\", FALSE)";
+
+/// Makes the view of what is not deleted, anew when the table has changed: its columns are those of that moment.
+async fn make_view(open: &mut Open, table: &str, is_changed: bool) -> Result<(), ApiError> {
+    let Some(view) = current_view(table) else {
+        return Ok(());
+    };
+    let (view, table_name) = (ident(&view), ident(table));
+    let make = match is_changed {
+        true => format!("CREATE OR REPLACE VIEW {view} COPY GRANTS AS SELECT * FROM {table_name} WHERE {LIVE}"),
+        false => format!("CREATE VIEW IF NOT EXISTS {view} AS SELECT * FROM {table_name} WHERE {LIVE}"),
+    };
+    match open.run(Statement::new(table, make)).await {
+        Ok(_) | Err(ApiError::Exists { .. }) => Ok(()),
+        // Rows can be loaded without it.
+        Err(error @ ApiError::Forbidden { .. }) => {
+            tracing::warn!(table, %error, "no view of what is not deleted");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Counts a table's rows that are not deleted; see [`zenfloe_destination::Destination::rows`].
+pub(crate) struct Count<'a> {
+    pub(crate) target: &'a Target,
+}
+
+#[async_trait]
+impl Work for Count<'_> {
+    type Done = Option<u64>;
+
+    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<Option<u64>, Trouble> {
+        let table = &*self.target.table;
+        let count = format!("SELECT COUNT(*) FROM {} WHERE {LIVE}", ident(table));
+        match open.run(Statement::new(table, count)).await {
+            Ok(rows) => Ok(Some(rows.number(0)?)),
+            Err(ApiError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// Takes fences away that a newer one of the same scope covers: flushes only ever add them.

@@ -1,7 +1,9 @@
 //! Tables made and widened.
 
 use rusqlite::{Connection, OpenFlags, params};
-use zenfloe_destination::{ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, legal_name};
+use zenfloe_destination::{
+    ColumnShape, ColumnType, LOADED_AT, LoadError, Mode, Role, TableShape, Target, current_view, legal_name,
+};
 
 use crate::ledger::begin;
 use crate::{Config, error};
@@ -74,6 +76,11 @@ pub(crate) fn prepare(session: &mut Connection, target: &Target, shape: &TableSh
     }
     for statement in &statements {
         transaction.execute_batch(statement).map_err(error::from)?;
+    }
+    if let Some(view) = current_view(table).filter(|_| target.mode == Mode::Upsert) {
+        // Its columns are those that the table has when it is read.
+        let make = format!("CREATE VIEW IF NOT EXISTS \"{view}\" AS SELECT * FROM \"{table}\" WHERE _deleted IS NOT 1");
+        transaction.execute_batch(&make).map_err(error::from)?;
     }
     for column in &shape.columns {
         let describe = "INSERT INTO _zenfloe_columns VALUES (?1, ?2, ?3)

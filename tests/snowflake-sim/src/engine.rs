@@ -1,10 +1,13 @@
 //! fakesnow as a process: the driver protocol on DuckDB, written by others.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use zenfloe_harness::{Child, Program, http_get};
 
 use crate::python;
@@ -29,7 +32,29 @@ pub struct Engine {
 /// How long it may take to answer: it imports a few hundred modules.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The engines that tests of this process share, by kind.
+static SHARED: [Mutex<Weak<Engine>>; 2] = [const { Mutex::const_new(Weak::new()) }; 2];
+static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+
 impl Engine {
+    /// One that all tests of this process share while one of them holds it: starting it takes longer than most tests.
+    ///
+    /// Whoever uses it takes a schema of its own ([`Engine::new_schema`]).
+    pub async fn shared(kind: Kind) -> Result<Arc<Self>> {
+        let mut shared = SHARED[kind as usize].lock().await;
+        if let Some(engine) = shared.upgrade() {
+            return Ok(engine);
+        }
+        let engine = Arc::new(Self::start(kind).await?);
+        *shared = Arc::downgrade(&engine);
+        Ok(engine)
+    }
+
+    /// The name of a schema that nobody else in this process has been given.
+    pub fn new_schema() -> String {
+        format!("mart_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Starts it with an empty store and waits until it answers.
     pub async fn start(kind: Kind) -> Result<Self> {
         let programs = tokio::task::spawn_blocking(python::programs).await??;

@@ -79,6 +79,7 @@ struct Held {
     poisoned: HashSet<String>,
     poison: Option<String>,
     statements: Vec<String>,
+    asked: u64,
     repeated: u32,
 }
 
@@ -170,6 +171,11 @@ impl Front {
     /// The statements that were run since the last call.
     pub fn take_statements(&self) -> Vec<String> {
         std::mem::take(&mut self.account.held().statements)
+    }
+
+    /// How many statements were asked for, whatever became of them.
+    pub fn asked(&self) -> u64 {
+        self.account.held().asked
     }
 
     /// How many requests came again and were answered from memory.
@@ -508,6 +514,7 @@ async fn query(State(account): Shared, Query(query): Params, headers: HeaderMap,
     let (Some(body), Some(request_id)) = (parse(&headers, &body), query.get("requestId").cloned()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    account.held().asked += 1;
     let fault = account.script.take(body["sqlText"].as_str().unwrap_or_default());
     match &fault {
         Some(Fault::Gone) => {

@@ -6,7 +6,8 @@ use anyhow::Result;
 use zenfloe_harness::PythonPins;
 
 const PINS: PythonPins = PythonPins {
-    name: "fakesnow-0.12.1",
+    // Another set of pins is another folder.
+    name: "fakesnow-0.12.1-compiled",
     pure: include_str!("../pins/pure.txt"),
     binary: include_str!("../pins/binary.txt"),
 };

@@ -37,6 +37,25 @@ fn check_names_every_part_and_every_collection() {
     assert!(said.out.contains("all well"));
 }
 
+/// A second destination of the same file, which keeps every state of some tables.
+#[test]
+fn a_history_stands_beside_the_newest_state() {
+    let bench = Bench::new();
+    let history = "[destinations.history]\nkind = \"sqlite\"\npath = \"warehouse.sqlite\"\nmode = \"append\"\n\
+                   table_suffix = \"_history\"\ntables = { only = [\"tickets\"] }\n\n[admin]";
+    bench.write("zenfloe.toml", &bench.config("acme").replace("[admin]", history));
+    bench.expect(&["run", "--once"], 0);
+    let count = |table: &str| {
+        let query = format!("SELECT count(*) AS n FROM {table}");
+        let lines = zenfloe_oracle::sqlite::show(&bench.path("warehouse.sqlite"), &query).expect("a result");
+        lines[1].trim().parse::<u64>().expect("a number")
+    };
+    let (newest, every) = (count("tickets"), count("tickets_history"));
+    assert!(newest == 60 && every >= newest, "{newest} {every}");
+    let found = zenfloe_oracle::sqlite::show(&bench.path("warehouse.sqlite"), "SELECT count(*) FROM users_history");
+    assert!(found.is_err(), "only the tables named");
+}
+
 #[test]
 fn a_single_pass_fills_the_database_and_a_second_one_only_adds() {
     let bench = Bench::new();

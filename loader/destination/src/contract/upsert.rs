@@ -14,6 +14,7 @@ pub(super) async fn all(subject: &dyn Subject) {
     newest_version_wins(subject).await;
     one_key_several_times_in_a_flush(subject).await;
     an_added_column(subject).await;
+    what_is_deleted_is_not_current(subject).await;
     another_type_is_refused(subject).await;
     empty_and_huge_batches(subject).await;
     every_version_in_append_mode(subject).await;
@@ -191,6 +192,29 @@ async fn an_added_column(subject: &dyn Subject) {
         .await;
 }
 
+async fn what_is_deleted_is_not_current(subject: &dyn Subject) {
+    let bench = Bench::new(subject, "c_view", Mode::Upsert).await;
+    bench
+        .load(vec![Line::new(1, 1), Line::new(2, 1), Line::deleted(3, 1)])
+        .await;
+    let view = |columns| async move {
+        let rows = subject.select("c_view_current", columns).await;
+        let texts = |row: &Vec<Option<String>>| {
+            row.iter()
+                .map(|cell| cell.clone().unwrap_or_default())
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        rows.iter().map(texts).collect::<Vec<_>>()
+    };
+    assert_eq!(view(&["id", "note"]).await, ["1|v1", "2|v1"]);
+    let second = Sample::second("c_view");
+    bench.prepare(&second).await;
+    bench.prepare(&bench.sample).await;
+    bench.load(vec![Line::deleted(1, 2)]).await;
+    assert_eq!(view(&["id", "added"]).await, ["2|"], "a new column is seen");
+}
+
 async fn another_type_is_refused(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_other_type", Mode::Upsert).await;
     let mut shape = (*bench.sample.shape()).clone();
@@ -290,6 +314,16 @@ async fn refused_rows_are_named(subject: &dyn Subject) {
 
 async fn partitions_and_topics(subject: &dyn Subject) {
     let bench = Bench::new(subject, "c_positions", Mode::Upsert).await;
+    // A loader asks where to begin before it knows a schema.
+    let early = crate::Target {
+        table: "c_early".into(),
+        ..bench.target.clone()
+    };
+    let found = bench.destination.positions(&early, &bench.topic, &[0, 1]).await;
+    assert_eq!(
+        found.expect("entered").iter().map(|(_, next)| next).collect::<Vec<_>>(),
+        [0, 0]
+    );
     assert_eq!(bench.positions(&[0, 1, 2, 11]).await, [0, 0, 0, 0]);
     let rows = [
         rows_at(&bench.sample, 1, 0, vec![Line::new(1, 1)]),

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fastrand::Rng;
 use snowflake_sim::{Fault, Front};
@@ -12,6 +11,7 @@ use zenfloe_destination::{Class, Cover, Destination, Faults, Flush, Mode, Row};
 use zenfloe_record::{Offset, Partition, RowVersion, TopicPartition};
 
 use crate::bench::Bench;
+use crate::pass;
 use crate::store::{Store, settings};
 
 const PARTITIONS: Partition = 3;
@@ -133,7 +133,7 @@ async fn storm(front: Option<&Front>, seed: u64) {
             _ => ("MERGE", Fault::Gone),
         };
         front.fail(part, fault, rng.u32(0..8), 1);
-        tokio::time::sleep(Duration::from_millis(rng.u64(20..150))).await;
+        pass(front, rng.u64(3..20)).await;
     }
 }
 

@@ -22,7 +22,8 @@ async fn refused(config: Config) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
     let mut store = Store::fronted(settings()).await;
-    let names = ["ZENDESK", "MART_ZENDESK", "LOAD", "LOADER"].map(str::to_owned).into();
+    let schema = store.config.schema.to_ascii_uppercase();
+    let names = ["ZENDESK", &schema, "LOAD", "LOADER"].map(str::to_owned).into();
     store.with_front(Settings { names, ..settings() }).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (passphrase, token) = (folder.path().join("passphrase"), folder.path().join("token"));
@@ -111,19 +112,88 @@ async fn sign_in_works_in_every_way_and_its_refusals_say_what_to_check() {
         (
             "003001",
             "Insufficient privileges to operate on table 'T'",
-            "what the role is granted",
+            "`zenfloe check` tries each grant",
         ),
-        ("000606", "No active warehouse selected", "check the warehouse"),
+        ("000606", "No active warehouse selected", "name a `warehouse`"),
+        ("000607", "Warehouse 'LOAD' is suspended", "ALTER WAREHOUSE"),
         (
             "090073",
             "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota.",
-            "quota",
+            "raise the resource monitor's quota",
         ),
     ] {
         store.front().fail("SELECT", Fault::Refused(code, message), 0, 1);
         let error = refused(base.clone()).await;
         assert!(error.contains(says) && error.contains(message), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_names_each_grant_that_is_missing() {
+    let store = Store::fronted(settings()).await;
+    let config = Config {
+        role: Some("LOADER".into()),
+        warehouse: Some("LOAD".into()),
+        ..store.config.clone()
+    };
+    let snowflake = Snowflake::new(config.clone()).expect("complete");
+    let found = snowflake.check().await;
+    assert!(
+        found.len() == 8 && found.iter().all(|finding| finding.remedy.is_none()),
+        "{found:#?}"
+    );
+    let schema = config.schema.to_ascii_uppercase();
+    let on_schema = |what: &str| format!("GRANT {what} ON SCHEMA ZENDESK.{schema} TO ROLE LOADER;");
+    for (part, subject, remedy) in [
+        ("INFORMATION_SCHEMA", "read the schema", on_schema("USAGE")),
+        ("CREATE TABLE", "make tables", on_schema("CREATE TABLE")),
+        ("DELETE FROM", "change tables", "GRANT OWNERSHIP ON ALL TABLES".into()),
+        (
+            "CREATE OR REPLACE TEMP",
+            "make staging tables",
+            on_schema("CREATE TEMPORARY TABLE"),
+        ),
+        (
+            "INSERT INTO",
+            "warehouse",
+            "GRANT USAGE, OPERATE ON WAREHOUSE LOAD TO ROLE LOADER;".into(),
+        ),
+        ("CREATE OR REPLACE VIEW", "make views", on_schema("CREATE VIEW")),
+        (
+            "PUT ",
+            "upload",
+            format!("GRANT READ, WRITE ON STAGE ZENDESK.{schema}.LOAD_STAGE TO ROLE LOADER;"),
+        ),
+    ] {
+        let refused = Fault::Refused("003001", "SQL access control error: Insufficient privileges");
+        store.front().fail(part, refused, 0, 1);
+        let found = snowflake.check().await;
+        let bad: Vec<_> = found.iter().filter(|finding| finding.remedy.is_some()).collect();
+        assert!(bad.len() == 1 && bad[0].subject == subject, "{part}: {found:#?}");
+        assert!(
+            bad[0].remedy.as_ref().is_some_and(|held| held.contains(&remedy)),
+            "{part}: {bad:#?}"
+        );
+        assert!(bad[0].found.contains("Insufficient privileges"), "{bad:#?}");
+    }
+    let absent = Config {
+        warehouse: Some("absent".into()),
+        ..config
+    };
+    let mut strict = store;
+    let names = ["ZENDESK", &schema, "LOADER"].map(str::to_owned).into();
+    strict.with_front(Settings { names, ..settings() }).await;
+    let found = Snowflake::new(Config {
+        url: strict.config.url.clone(),
+        ..absent
+    })
+    .expect("complete")
+    .check()
+    .await;
+    assert!(
+        found.len() == 1 && found[0].found.contains("warehouse `absent` does not exist"),
+        "{found:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use zenfloe_snowflake::{Authenticator, Config, Snowflake, Upsert};
 pub(crate) const ACCOUNT: &str = "MYORG-ACME";
 
 pub(crate) struct Store {
-    engine: Engine,
+    engine: Arc<Engine>,
     pub(crate) front: Option<Front>,
     pub(crate) config: Config,
     _folder: TempDir,
@@ -42,7 +42,7 @@ pub(crate) fn settings() -> Settings {
 impl Store {
     /// fakesnow as it is published.
     pub(crate) async fn published() -> Self {
-        let engine = Engine::start(Kind::Plain).await.expect("fakesnow starts");
+        let engine = Engine::shared(Kind::Plain).await.expect("fakesnow starts");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let token = folder.path().join("token");
         std::fs::write(&token, "anything\n").expect("writable");
@@ -64,7 +64,7 @@ impl Store {
 
     /// The front before fakesnow.
     pub(crate) async fn fronted(settings: Settings) -> Self {
-        let engine = Engine::start(Kind::NativeMerge).await.expect("fakesnow starts");
+        let engine = Engine::shared(Kind::NativeMerge).await.expect("fakesnow starts");
         let front = Front::start(&engine, settings).await.expect("the front starts");
         let config = Config {
             url: Some(front.url()),
@@ -94,7 +94,7 @@ impl Store {
     }
 
     pub(crate) async fn reader(&self) -> Reader {
-        let reader = Reader::open(self.engine.url(), "ZENDESK", "MART_ZENDESK").await;
+        let reader = Reader::open(self.engine.url(), "ZENDESK", &self.config.schema.to_ascii_uppercase()).await;
         reader.expect("a session")
     }
 
@@ -114,7 +114,7 @@ fn config() -> Config {
         account: ACCOUNT.to_ascii_lowercase(),
         user: "loader".into(),
         database: "ZENDESK".into(),
-        schema: "mart_zendesk".into(),
+        schema: Engine::new_schema(),
         private_key_file: Some(key("plain.p8")),
         retry_timeout: Duration::from_secs(20),
         ..Config::default()

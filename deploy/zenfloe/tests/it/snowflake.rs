@@ -1,0 +1,159 @@
+//! A simulated Snowflake account as a destination, beside the file: the two hold the same.
+
+use std::path::{Path, PathBuf};
+
+use snowflake_sim::{Engine, Fault, Front, Kind, Reader, Settings, User};
+
+use crate::bench::Bench;
+
+/// The account, and the runtime that serves it.
+struct Account {
+    runtime: tokio::runtime::Runtime,
+    front: Front,
+    engine: Engine,
+}
+
+fn key(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../schemas/keyring/tests/keys")
+        .join(file)
+}
+
+impl Account {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("threads");
+        let pem = std::fs::read_to_string(key("public.pem")).expect("a key of the tests");
+        let settings = Settings {
+            account: "MYORG-ACME".into(),
+            users: vec![User::new("loader").with_public_key(&pem).expect("a key of the tests")],
+            has_s3_stage: true,
+            ..Settings::default()
+        };
+        let started = runtime.block_on(async {
+            let engine = Engine::start(Kind::NativeMerge).await?;
+            let front = Front::start(&engine, settings).await?;
+            anyhow::Ok((engine, front))
+        });
+        let (engine, front) = started.expect("fakesnow and the front start");
+        Self { runtime, front, engine }
+    }
+
+    /// The part of a configuration.
+    fn destination(&self) -> String {
+        format!(
+            "[destinations.snow]\nkind = \"snowflake\"\naccount = \"myorg-acme\"\nuser = \"loader\"\nrole = \"LOADER\"\n\
+             warehouse = \"LOAD\"\ndatabase = \"ZENDESK\"\nurl = \"{}\"\nprivate_key_file = \"snow.p8\"\n",
+            self.front.url()
+        )
+    }
+
+    fn rows(&self, table: &str, columns: &[String]) -> Vec<Vec<Option<String>>> {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let mut rows = self.runtime.block_on(async {
+            let reader = Reader::open(self.engine.url(), "ZENDESK", "MART_ZENDESK").await?;
+            reader.select(table, &columns).await
+        });
+        rows.as_mut().expect("the table is there").sort_unstable();
+        rows.expect("the table is there")
+    }
+}
+
+/// The tables of the file, each with the columns whose texts are the same everywhere: numbers and texts.
+fn tables(file: &rusqlite::Connection) -> Vec<(String, Vec<String>)> {
+    let list = |sql: &str| -> Vec<String> {
+        let mut statement = file.prepare(sql).expect("SQL");
+        let names = statement.query_map([], |row| row.get(0)).expect("names");
+        names.collect::<Result<_, _>>().expect("texts")
+    };
+    let names = list("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'");
+    let columns = |name: String| {
+        let sql = format!("SELECT name FROM pragma_table_info('{name}') WHERE type IN ('INTEGER', 'TEXT')");
+        let columns = list(&sql);
+        (name, columns)
+    };
+    names.into_iter().map(columns).collect()
+}
+
+fn rows_of_file(file: &rusqlite::Connection, table: &str, columns: &[String]) -> Vec<Vec<Option<String>>> {
+    let texts: Vec<String> = columns.iter().map(|name| format!("CAST(\"{name}\" AS TEXT)")).collect();
+    let mut statement = file
+        .prepare(&format!("SELECT {} FROM \"{table}\"", texts.join(", ")))
+        .expect("SQL");
+    let rows = statement.query_map([], |row| (0..columns.len()).map(|index| row.get(index)).collect());
+    let mut rows: Vec<Vec<Option<String>>> = rows.expect("rows").collect::<Result<_, _>>().expect("texts");
+    rows.sort_unstable();
+    rows
+}
+
+fn compare(bench: &Bench, account: &Account) {
+    let file = rusqlite::Connection::open(bench.path("warehouse.sqlite")).expect("loaded");
+    let tables = tables(&file);
+    assert!(tables.len() >= 8, "{tables:?}");
+    for (table, columns) in &tables {
+        let (ours, theirs) = (rows_of_file(&file, table, columns), account.rows(table, columns));
+        assert_eq!(ours.len(), theirs.len(), "{table}");
+        for (one, other) in ours.iter().zip(&theirs) {
+            for (index, name) in columns.iter().enumerate() {
+                assert!(alike(one[index].as_deref(), other[index].as_deref()), "{table}.{name}");
+            }
+        }
+    }
+}
+
+/// JSON has more than one spelling.
+fn alike(one: Option<&str>, other: Option<&str>) -> bool {
+    let parsed = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    one == other || (parsed(one).is_some() && parsed(one) == parsed(other))
+}
+
+#[test]
+fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
+    let (bench, account) = (Bench::new(), Account::start());
+    std::fs::copy(key("plain.p8"), bench.path("snow.p8")).expect("written");
+    let text = bench
+        .config("acme")
+        .replace("[admin]", &format!("{}\n[admin]", account.destination()));
+    bench.write("zenfloe.toml", &text);
+    let said = bench.expect(&["check"], 0);
+    for subject in [
+        "destination snow: sign-in",
+        "destination snow: make tables",
+        "destination snow: upload",
+    ] {
+        assert!(said.out.contains(subject), "{subject}\n{}", said.out);
+    }
+    bench.expect(&["run", "--once"], 0);
+    compare(&bench, &account);
+    account.front.take_statements();
+    bench.expect(&["run", "--once"], 0);
+    compare(&bench, &account);
+    let merges = |sql: &&String| sql.starts_with("MERGE");
+    let statements = account.front.take_statements();
+    assert_eq!(
+        statements.iter().filter(merges).count(),
+        0,
+        "nothing new is nothing to load: {statements:#?}"
+    );
+    let said = bench.expect(&["status"], 0);
+    assert!(said.out.contains("snow"), "{}", said.out);
+
+    let refused = Fault::Refused(
+        "003001",
+        "SQL access control error: Insufficient privileges to operate on schema",
+    );
+    account.front.fail("CREATE OR REPLACE TEMP", refused, 0, 1);
+    let said = bench.expect(&["check"], 9);
+    assert!(
+        said.out
+            .contains("GRANT CREATE TEMPORARY TABLE ON SCHEMA ZENDESK.MART_ZENDESK TO ROLE LOADER;"),
+        "{}",
+        said.out
+    );
+    let quota = Fault::Refused(
+        "090073",
+        "Warehouse 'LOAD' cannot be resumed because resource monitor exceeded its quota",
+    );
+    account.front.fail("SELECT", quota, 0, 1);
+    let said = bench.expect(&["run", "--stage", "load", "--once"], 4);
+    assert!(said.err.contains("raise the resource monitor's quota"), "{}", said.err);
+}
