@@ -24,9 +24,6 @@ use crate::signals::{Context, Signals};
 
 /// The longest poll; between two it is seen whether anyone still waits.
 const SLICE: Duration = Duration::from_millis(100);
-/// Two fences within this time mean that another process lives under our name; a single one may be a broker that
-/// died before it told us the last name it gave us.
-const TWIN: Duration = Duration::from_secs(60);
 /// How long partitions may take to start after an assignment.
 const STARTING: Duration = Duration::from_secs(10);
 
@@ -45,8 +42,6 @@ pub(crate) struct Fetcher {
     /// Records that were polled and not taken.
     held: Option<Batch>,
     trouble: Option<LogError>,
-    /// When it last joined its group anew under its name.
-    returned: Option<Instant>,
 }
 
 impl Fetcher {
@@ -66,7 +61,6 @@ impl Fetcher {
             told: 0,
             held: None,
             trouble: None,
-            returned: None,
         })
     }
 
@@ -371,11 +365,8 @@ impl Fetcher {
 
     /// What ends a client; one that was only away too long, or whose broker forgot it, is replaced.
     fn fatal(&mut self, code: Code, said: &str) -> Result<(), LogError> {
-        let has_twin = || self.returned.is_some_and(|returned| returned.elapsed() < TWIN);
         match &self.spec.member {
-            Some(_) if code == Code::FencedInstanceId && (self.reading.may_return() || !has_twin()) => {
-                self.return_anew()
-            }
+            Some(_) if code == Code::FencedInstanceId && self.reading.may_return() => self.return_anew(),
             Some(member) if code == Code::FencedInstanceId => Err(LogError::Fenced { id: member.clone() }),
             _ => {
                 let what = format!("reader of group `{}`", self.spec.group);
@@ -389,7 +380,6 @@ impl Fetcher {
             group = self.spec.group,
             "this reader's place in its group is gone: it joins anew"
         );
-        self.returned = Some(Instant::now());
         let successor = client(&self.cluster, &self.spec, &self.reading)?;
         drop(std::mem::replace(&mut self.consumer, successor)); // it leaves, and acknowledges what it has to
         self.reading.revoke_all();

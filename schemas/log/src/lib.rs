@@ -80,7 +80,9 @@ pub trait Writer: Send + Sync {
     /// On `Ok` both are durable and visible. On [`Class::Retry`] nothing is visible and the same call may be made
     /// again. On [`LogError::Fenced`] a newer writer of this id lives: nothing of this commit is visible, give up.
     /// On [`LogError::Rebalanced`] the partitions of `done` belong to another reader by now: nothing is visible,
-    /// drop the batch and read on. Both arguments may be empty.
+    /// drop the batch and read on. On [`LogError::Lapsed`] nothing is visible and this writer lives, but another one of
+    /// its id may have come and gone: drop what the commit was made from, read what is there now, and go on from that.
+    /// Both arguments may be empty.
     ///
     /// Contract: after any error, and after a commit that was dropped before it returned, the reader stands beyond what
     /// was not committed: the caller begins its partitions again ([`Reader::begin`]); after a dropped one it opens the
