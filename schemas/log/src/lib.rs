@@ -27,6 +27,8 @@ pub use types::{
     TopicSpec,
 };
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use zenfloe_record::{Offset, Partition, Positions, TopicPartition};
 
@@ -107,6 +109,15 @@ pub trait Reader: Send + Sync {
     /// Errors: [`LogError::OutOfRange`] for an offset before the first kept or beyond the end, and for
     /// [`Start::Committed`] without a committed position where the beginning has expired (first kept offset above 0).
     async fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError>;
+
+    /// Stays a member of its group for `wait` without reading.
+    ///
+    /// For whoever is busy with what was read for longer than a reader may be silent: each call is a sign of life.
+    /// What comes meanwhile is told by the next read, a revocation too. Cancel safe.
+    async fn stay(&mut self, wait: Duration) -> Result<(), LogError> {
+        tokio::time::sleep(wait).await; // where members need not be heard of
+        Ok(())
+    }
 
     /// What [`Done`] needs to prove that this reader still owns what it read.
     fn membership(&self) -> Membership;
