@@ -93,11 +93,12 @@ impl Default for KafkaConfig {
             linger: Duration::from_millis(20),
             compression: Compression::Zstd,
             window_records: 5_000, // enough to fill batches of twelve partitions
-            window_bytes: ByteSize::mib(16),
+            window_bytes: ByteSize::mib(4),
+            // What is fetched lies compressed in one answer and then, six to twenty times as large, in the queue, whose bound
+            // only keeps from asking for more. At the client's defaults a worker takes three times the memory, and is no faster.
             queue_bytes: ByteSize::mib(2),
-            // What is fetched is compressed, and lies in memory as several times as much before the queue's bound is looked at.
-            fetch_bytes: ByteSize::mib(1),
-            partition_fetch_bytes: ByteSize::kib(128),
+            fetch_bytes: ByteSize::kib(512),
+            partition_fetch_bytes: ByteSize::kib(64),
             max_message_bytes: ByteSize::mib(32),
             extra: Extra::default(),
         }
