@@ -11,7 +11,7 @@ use metrics::{counter, gauge};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Collection;
-use zenfloe_log::{Cleanup, Log, LogError, TopicSpec, Writer};
+use zenfloe_log::{Class, Cleanup, Log, LogError, TopicSpec, Writer};
 use zenfloe_pacing::{Backoff, Budget, Leave, Mode, Moment, Next, Schedule};
 use zenfloe_record::{Partition, SourceName, Topic, TopicPartition};
 use zenfloe_zendesk::{Clock, Page, Source, SourceError};
@@ -28,13 +28,21 @@ use crate::{Config, Drained, Parts, Past, Progress, StageError, Status, plan, st
 /// for again.
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<Drained, StageError> {
     let collections = plan::selected(parts.catalog, &parts.config)?;
-    let opened = Stage::open(parts, &collections, &stop).await;
-    match opened? {
-        Some(stage) => stage.work(&stop).await,
-        None => Ok(Drained {
-            is_complete: false,
-            abandoned: Vec::new(),
-        }),
+    loop {
+        let Some(stage) = Stage::open(parts.again(), &collections, &stop).await? else {
+            return Ok(Drained {
+                is_complete: false,
+                abandoned: Vec::new(),
+            });
+        };
+        match stage.work(&stop).await {
+            // Somebody else may have gone on from the same state: it is read again, and pages under way are given up.
+            Err(StageError::Log(error)) if error.class() == Class::Reread => tracing::info!(
+                source = parts.source.as_str(),
+                "{error}: what is there now is read again"
+            ),
+            ended => return ended,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 use zenfloe_destination::{RefusedRow, Row, RowKind};
-use zenfloe_log::{Append, Cleanup, Log, LogError, Record, TopicSpec, Writer};
+use zenfloe_log::{Append, Class, Cleanup, Log, LogError, Record, TopicSpec, Writer};
 use zenfloe_record::{
     CleanHeaders, CleanKind, Headers, Letter, Offset, Origin, Partition, Reason, SourceName, Stage, Topic,
     TopicPartition, header, partition_of,
@@ -155,7 +155,13 @@ impl DeadLetters {
         };
         let out: Vec<Append> = dead.iter().map(|dead| dead.append(topic)).collect();
         let writer = writer.get_mut();
-        patiently!(patience, writer.commit(out.clone(), None).await)
+        loop {
+            match patiently!(patience, writer.commit(out.clone(), None).await) {
+                // Letters stand under their origin: one that another loader has published is the same.
+                Err(error) if error.class() == Class::Reread => {}
+                published => return published,
+            }
+        }
     }
 }
 

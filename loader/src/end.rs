@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zenfloe_log::partitions_of;
+use zenfloe_log::{Reader, partitions_of};
 use zenfloe_record::{Offset, Partition, Positions};
 
 use crate::StageError;
@@ -46,7 +46,7 @@ impl Stage {
     }
 
     /// Claims that the destination holds everything up to the goal, whoever loaded it.
-    pub(crate) async fn has_reached(&mut self, goal: &mut Goal) -> Result<bool, StageError> {
+    pub(crate) async fn has_reached(&mut self, reader: &mut dyn Reader, goal: &mut Goal) -> Result<bool, StageError> {
         if !self.tables.values().all(|table| table.batch.is_empty()) {
             return Ok(false);
         }
@@ -68,11 +68,12 @@ impl Stage {
             let rest = ends.iter().filter(|(partition, _)| !ours.contains_key(partition));
             others.push((topic.clone(), rest.map(|(partition, end)| (*partition, *end)).collect()));
         }
-        self.others_have_reached(goal, others).await
+        self.others_have_reached(reader, goal, others).await
     }
 
     async fn others_have_reached(
         &mut self,
+        reader: &mut dyn Reader,
         goal: &mut Goal,
         others: Vec<(Arc<str>, BTreeMap<Partition, Offset>)>,
     ) -> Result<bool, StageError> {
@@ -85,7 +86,7 @@ impl Stage {
         goal.ask_at = Instant::now() + ASK_EVERY;
         for (topic, ends) in others.iter().filter(|(_, ends)| !ends.is_empty()) {
             let partitions: Vec<Partition> = ends.keys().copied().collect();
-            let Some(stored) = self.stored(topic, &partitions).await? else {
+            let Some(stored) = self.stored(reader, topic, &partitions).await? else {
                 return Ok(false);
             };
             if !reached(&stored, ends) {

@@ -9,6 +9,7 @@ use zenfloe_record::{Positions, TopicPartition};
 
 use crate::StageError;
 use crate::dead::Dead;
+use crate::patience::busy;
 use crate::stage::Stage;
 
 /// What became of a flush.
@@ -31,7 +32,7 @@ impl Stage {
                 continue;
             };
             let flush = Arc::new(flush);
-            match self.offer(&topic, flush.clone(), dead).await? {
+            match self.offer(reader, &topic, flush.clone(), dead).await? {
                 Outcome::Loaded(counts) => self.note(&topic, &flush, &counts, &mut loaded),
                 Outcome::Moved => self.restart(reader, &flush).await?,
                 Outcome::Abandoned => abandoned.push(self.tables[&topic].name.clone()),
@@ -42,13 +43,19 @@ impl Stage {
     }
 
     /// Offers a flush until it is in, another loader's is, or the stage is to stop.
-    async fn offer(&mut self, topic: &Arc<str>, mut flush: Arc<Flush>, dead: Vec<Dead>) -> Result<Outcome, StageError> {
+    async fn offer(
+        &mut self,
+        reader: &mut dyn Reader,
+        topic: &Arc<str>,
+        mut flush: Arc<Flush>,
+        dead: Vec<Dead>,
+    ) -> Result<Outcome, StageError> {
         if !self.bury(topic, &dead).await? {
             return Ok(Outcome::Abandoned);
         }
         let mut attempt = 0;
         loop {
-            let result = self.destination.flush(flush.clone()).await;
+            let result = busy(reader, self.destination.flush(flush.clone())).await;
             let is_away = matches!(&result, Err(error) if error.class() == Class::Retry);
             if attempt > 0 && !is_away {
                 self.patience.over();
@@ -61,7 +68,7 @@ impl Stage {
                 Class::Retry => {
                     attempt += 1;
                     counter!("zenfloe_load_retries_total", &self.labels(topic)).increment(1);
-                    if !self.patience.wait(attempt, &error).await {
+                    if !self.patience.wait_with(reader, attempt, &error).await {
                         return Ok(Outcome::Abandoned);
                     }
                 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use zenfloe_destination::{Destination, LoadError, TableShape, Target};
+use zenfloe_log::Reader;
 use zenfloe_registry::Registry;
 
 use crate::StageError;
@@ -41,6 +42,7 @@ impl Shapes {
         target: &Target,
         id: u32,
         patience: &Patience,
+        reader: &mut dyn Reader,
     ) -> Result<Option<Arc<TableShape>>, StageError> {
         if let Some((_, _, shape)) = self
             .last
@@ -53,7 +55,7 @@ impl Shapes {
         let shape = match self.ready.get(&key) {
             Some(shape) => shape.clone(),
             None => {
-                let Some(shape) = self.prepare(table, target, id, patience).await? else {
+                let Some(shape) = self.prepare(table, target, id, patience, reader).await? else {
                     return Ok(None);
                 };
                 self.ready.insert(key, shape.clone());
@@ -70,8 +72,9 @@ impl Shapes {
         target: &Target,
         id: u32,
         patience: &Patience,
+        reader: &mut dyn Reader,
     ) -> Result<Option<Arc<TableShape>>, StageError> {
-        let Some(schema) = patiently!(patience, self.registry.schema(id).await)? else {
+        let Some(schema) = patiently!(patience, reader, self.registry.schema(id).await)? else {
             return Ok(None);
         };
         let failed = |error| StageError::Destination {
@@ -88,7 +91,7 @@ impl Shapes {
                 ),
             }));
         }
-        let prepared = patiently!(patience, self.destination.prepare(target, &shape).await).map_err(failed)?;
+        let prepared = patiently!(patience, reader, self.destination.prepare(target, &shape).await).map_err(failed)?;
         Ok(prepared.map(|()| Arc::new(shape)))
     }
 }

@@ -205,7 +205,7 @@ impl Stage {
                 flush_at = tick::next(self.config.flush_interval);
             }
             if let Some(goal) = goal.as_mut().filter(|_| is_idle)
-                && self.has_reached(goal).await?
+                && self.has_reached(reader, goal).await?
             {
                 return self.end(reader, true).await;
             }
@@ -266,7 +266,7 @@ impl Stage {
             }
             Read::Batch(batch) => {
                 let is_idle = batch.records.is_empty();
-                self.take_batch(batch).await?;
+                self.take_batch(reader, batch).await?;
                 Ok(is_idle)
             }
         }
@@ -287,10 +287,10 @@ impl Stage {
         );
     }
 
-    async fn take_batch(&mut self, batch: Batch) -> Result<(), StageError> {
+    async fn take_batch(&mut self, reader: &mut dyn Reader, batch: Batch) -> Result<(), StageError> {
         self.count(&batch.records);
         for record in batch.records {
-            if !self.take_record(record).await? {
+            if !self.take_record(reader, record).await? {
                 // The stage is to stop: what has been taken so far is consistent.
                 return Ok(());
             }
@@ -304,7 +304,7 @@ impl Stage {
     }
 
     /// Takes one record into its table; `false` when the stage is to stop before its schema is known.
-    async fn take_record(&mut self, record: Record) -> Result<bool, StageError> {
+    async fn take_record(&mut self, reader: &mut dyn Reader, record: Record) -> Result<bool, StageError> {
         let Some(table) = self.tables.get_mut(&record.at.topic) else {
             return Ok(true);
         };
@@ -315,7 +315,7 @@ impl Stage {
                 let target = table.batch.target().clone();
                 let Some(shape) = self
                     .shapes
-                    .get(&table.name, &target, row.schema_id, &self.patience)
+                    .get(&table.name, &target, row.schema_id, &self.patience, reader)
                     .await?
                 else {
                     return Ok(false);

@@ -23,7 +23,7 @@ impl Stage {
     ) -> Result<bool, StageError> {
         let mut starts = Vec::with_capacity(partitions.len());
         for (topic, partitions) in by_topic(partitions) {
-            let Some(stored) = self.stored(&topic, &partitions).await? else {
+            let Some(stored) = self.stored(reader, &topic, &partitions).await? else {
                 return Ok(false);
             };
             for (at, position) in stored.iter() {
@@ -51,6 +51,7 @@ impl Stage {
     /// The destination's positions of a topic's partitions.
     pub(crate) async fn stored(
         &mut self,
+        reader: &mut dyn Reader,
         topic: &Arc<str>,
         partitions: &[Partition],
     ) -> Result<Option<Positions>, StageError> {
@@ -68,6 +69,7 @@ impl Stage {
         let target = self.selected.target(table);
         let stored = patiently!(
             self.patience,
+            reader,
             self.destination.positions(&target, &reference, partitions).await
         );
         let stored = stored.map_err(|error| self.failed(error))?;

@@ -131,7 +131,9 @@ fn of_log(error: &LogError) -> Class {
         LogError::OutOfRange { .. } => Class::Positions,
         LogError::PartitionCount { .. } | LogError::NoTopic { .. } | LogError::TooLarge { .. } => Class::Configuration,
         LogError::Forbidden { .. } => Class::Credentials,
-        LogError::Unavailable { .. } | LogError::Rebalanced | LogError::Broken { .. } => Class::Stop,
+        LogError::Unavailable { .. } | LogError::Rebalanced | LogError::Lapsed { .. } | LogError::Broken { .. } => {
+            Class::Stop
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod admin;
 mod config;
 mod exit;
 mod health;
+mod memory;
 mod signal;
 mod telemetry;
 
@@ -17,5 +18,6 @@ pub use admin::{Admin, AdminConfig, serve_admin};
 pub use config::{ConfigError, load_config};
 pub use exit::{ExitCode, Failure};
 pub use health::{Health, Pulse};
+pub use memory::keep_memory_small;
 pub use signal::stop_on_signal;
 pub use telemetry::{LogFormat, Metrics, init_logs, init_metrics};

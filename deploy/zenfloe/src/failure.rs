@@ -78,7 +78,9 @@ fn code_of_log(error: &LogError) -> ExitCode {
             ExitCode::Configuration
         }
         LogError::Forbidden { .. } => ExitCode::Credentials,
-        LogError::Unavailable { .. } | LogError::Rebalanced | LogError::Broken { .. } => ExitCode::Failed,
+        LogError::Unavailable { .. } | LogError::Rebalanced | LogError::Lapsed { .. } | LogError::Broken { .. } => {
+            ExitCode::Failed
+        }
     }
 }
 

@@ -27,11 +27,12 @@ mod warehouse;
 use std::process;
 
 use clap::Parser;
-use zenfloe_process::{ExitCode, Failure, LogFormat, init_logs};
+use zenfloe_process::{ExitCode, Failure, LogFormat, init_logs, keep_memory_small};
 
 use crate::args::{Cli, Command};
 
 fn main() -> process::ExitCode {
+    keep_memory_small();
     let cli = Cli::parse();
     match dispatch(cli.command) {
         Ok(()) => ExitCode::Done.into(),

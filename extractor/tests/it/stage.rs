@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use tokio_util::sync::CancellationToken;
 use zenfloe_extractor::{Drained, Mode, StageError, Status, check, run, selected};
 use zenfloe_log::LogError;
-use zenfloe_log::fated::{FatedLog, RefusedCommits};
+use zenfloe_log::fated::{Call, Fate, FatedLog, RefusedCommits};
 use zenfloe_record::{Reason, Stage};
 use zenfloe_zendesk::{Clock, Fault, Place, Unavailability};
 
@@ -486,6 +486,39 @@ async fn a_log_that_is_away_is_waited_for() {
         },
     };
     let log = FatedLog::new(bench.topics.log.clone(), fate);
+    bench.topics.log = log.clone();
+    bench.once(Arc::new(Account::with(&ALL))).await.expect("a pass");
+    assert_eq!(log.fate().left.load(Ordering::Relaxed), 0);
+    assert_complete(&bench).await;
+}
+
+/// Makes the next commits and says that the writer had lost its place: as if another one had made them meanwhile.
+struct Overtaken {
+    left: AtomicU32,
+}
+
+impl Fate for Overtaken {
+    async fn meet<T: Send>(
+        &self,
+        call: Call<'_>,
+        made: impl Future<Output = Result<T, LogError>> + Send,
+    ) -> Result<T, LogError> {
+        let done = made.await?;
+        let left = self.left.load(Ordering::Relaxed);
+        match call {
+            Call::Commit(id) if left > 0 => {
+                self.left.store(left - 1, Ordering::Relaxed);
+                Err(LogError::Lapsed { id: id.to_owned() })
+            }
+            _ => Ok(done),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_had_lost_its_place_goes_on_from_what_another_one_left() {
+    let mut bench = Bench::new();
+    let log = FatedLog::new(bench.topics.log.clone(), Overtaken { left: AtomicU32::new(4) });
     bench.topics.log = log.clone();
     bench.once(Arc::new(Account::with(&ALL))).await.expect("a pass");
     assert_eq!(log.fate().left.load(Ordering::Relaxed), 0);

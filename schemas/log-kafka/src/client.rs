@@ -136,7 +136,9 @@ pub(crate) fn scanner(config: &KafkaConfig) -> Result<ClientConfig, LogError> {
 }
 
 /// The largest batch of records for one partition; a topic that takes less than this in one message needs care.
-pub(crate) const BATCH_BYTES: usize = 512 << 10;
+///
+/// A reader has at least one batch of every partition in memory.
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 
 /// A client that writes under a transactional id.
 pub(crate) fn producer(config: &KafkaConfig, id: &str) -> Result<ClientConfig, LogError> {

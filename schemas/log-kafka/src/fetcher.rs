@@ -2,33 +2,28 @@
 //!
 //! Invariant: what was polled and did not reach the caller is kept, until it does or its partition is lost or begun anew.
 
+mod start;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
-use zenfloe_log::{Assign, Batch, Limit, LogError, Read, ReaderSpec, Record, Start};
+use zenfloe_log::{Assign, Batch, Limit, LogError, Read, ReaderSpec, Record};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::client;
-use crate::cluster::{Cluster, committed_by, no_topic, placed, positions_of, sign_in, unplaced, unusable};
+use crate::cluster::{Cluster, no_topic, placed, positions_of, sign_in, unusable};
 use crate::config::broken;
 use crate::fault::{code_of, fault, is_absent, is_stale_membership, of_code};
 use crate::message::{Names, record};
 use crate::native;
 use crate::reading::{Change, Reader, Reading, parked};
-use crate::scan::out_of_range;
 use crate::signals::{Context, Signals};
 
 /// The longest poll; between two it is seen whether anyone still waits.
 const SLICE: Duration = Duration::from_millis(100);
-/// Two fences within this time mean that another process lives under our name; a single one may be a broker that
-/// died before it told us the last name it gave us.
-const TWIN: Duration = Duration::from_secs(60);
-/// How long partitions may take to start after an assignment.
-const STARTING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Fetcher {
     cluster: Arc<Cluster>,
@@ -45,8 +40,8 @@ pub(crate) struct Fetcher {
     /// Records that were polled and not taken.
     held: Option<Batch>,
     trouble: Option<LogError>,
-    /// When it last joined its group anew under its name.
-    returned: Option<Instant>,
+    /// Nothing is fetched until the next read.
+    is_resting: bool,
 }
 
 impl Fetcher {
@@ -66,7 +61,7 @@ impl Fetcher {
             told: 0,
             held: None,
             trouble: None,
-            returned: None,
+            is_resting: false,
         })
     }
 
@@ -106,8 +101,26 @@ impl Fetcher {
                 self.listen()?;
                 return Ok(Read::Batch(self.batch(Vec::new())));
             }
+            self.go_on()?;
             self.poll(limit, left.min(SLICE));
             is_first = false;
+        }
+    }
+
+    /// See [`zenfloe_log::Reader::stay`]; ends early when nobody waits any more.
+    pub(crate) fn stay(&mut self, wait: Duration, is_forsaken: impl Fn() -> bool) -> Result<(), LogError> {
+        let deadline = Instant::now() + wait;
+        self.rest()?;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let held = self.held.take();
+            self.poll(Limit::default(), left.min(SLICE));
+            if let Some(held) = held {
+                self.held = Some(joined(held, self.held.take()));
+            }
+            if left.is_zero() || is_forsaken() {
+                return Ok(());
+            }
         }
     }
 
@@ -236,101 +249,6 @@ impl Fetcher {
         batch
     }
 
-    /// See [`zenfloe_log::Reader::begin`].
-    pub(crate) fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError> {
-        let mut ours = Vec::with_capacity(starts.len());
-        for (at, start) in starts {
-            if self.owns(at)? {
-                ours.push((at, *start));
-            }
-        }
-        let places = self.places_of(&ours)?;
-        if places.is_empty() {
-            return Ok(());
-        }
-        let partitions: Vec<TopicPartition> = places.iter().map(|(at, _)| at.clone()).collect();
-        self.start_at(&places, &unplaced(&partitions))?;
-        self.forget(&partitions);
-        for (at, place) in places.iter() {
-            self.stand(at.clone(), place);
-        }
-        Ok(())
-    }
-
-    /// Claims that a partition is this reader's. One that was shared and is lost by now is passed over.
-    fn owns(&self, at: &TopicPartition) -> Result<bool, LogError> {
-        if let Some(partitions) = self.exact() {
-            return match partitions.contains(at) {
-                true => Ok(true),
-                false => Err(broken(format!("{at} is none of this reader's partitions"))),
-            };
-        }
-        Ok(self.reading.holds(at))
-    }
-
-    /// The places that starts stand for, each held against what the partition has.
-    fn places_of(&self, starts: &[(&TopicPartition, Start)]) -> Result<Positions, LogError> {
-        let asked = starts.iter().filter(|(_, start)| *start == Start::Committed);
-        let asked: Vec<TopicPartition> = asked.map(|(at, _)| (*at).clone()).collect();
-        let group = &self.spec.group;
-        let committed = match self.exact() {
-            Some(_) => committed_by(&self.cluster, group, &asked)?,
-            None => self.cluster.committed(&self.consumer, group, &asked, || ())?, // polling would lose events
-        };
-        let mut places = Positions::new();
-        for (at, start) in starts {
-            let place = match start {
-                Start::At(offset) => self.cluster.checked(at, *offset).map(|_| *offset)?,
-                Start::Earliest => self.cluster.bounds(at)?.start,
-                Start::Committed => match committed.get(at) {
-                    Some(offset) => self.cluster.checked(at, offset).map(|_| offset)?,
-                    None => self.very_beginning(at)?,
-                },
-            };
-            places.set((*at).clone(), place);
-        }
-        Ok(places)
-    }
-
-    fn very_beginning(&self, at: &TopicPartition) -> Result<Offset, LogError> {
-        let bounds = self.cluster.bounds(at)?;
-        match bounds.start {
-            0 => Ok(0),
-            _ => Err(out_of_range(at, -1, bounds)),
-        }
-    }
-
-    /// Moves partitions to their places and lets them run. Those just assigned may take a moment to be movable.
-    fn start_at(&self, places: &Positions, all: &TopicPartitionList) -> Result<(), LogError> {
-        let refused = |error: &KafkaError| self.fault("starting partitions", error);
-        self.consumer.pause(all).map_err(|error| refused(&error))?;
-        let deadline = Instant::now() + STARTING;
-        let mut left = places.clone();
-        loop {
-            let moved = self
-                .consumer
-                .seek_partitions(placed(left.iter()), Duration::from_secs(5))
-                .map_err(|error| refused(&error))?;
-            let failed: Vec<_> = moved
-                .elements()
-                .iter()
-                .filter_map(|element| {
-                    Some((
-                        TopicPartition::new(element.topic(), element.partition()),
-                        element.error().err()?,
-                    ))
-                })
-                .collect();
-            let Some((at, error)) = failed.first() else { break };
-            if Instant::now() >= deadline {
-                return Err(self.fault(&format!("starting {at}"), error));
-            }
-            left.retain(|at| failed.iter().any(|(failed, _)| failed == at));
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        self.consumer.resume(all).map_err(|error| refused(&error))
-    }
-
     /// See [`zenfloe_log::Reader::report`].
     pub(crate) fn report(&self, positions: &Positions) -> Result<(), LogError> {
         if positions.is_empty() {
@@ -371,11 +289,8 @@ impl Fetcher {
 
     /// What ends a client; one that was only away too long, or whose broker forgot it, is replaced.
     fn fatal(&mut self, code: Code, said: &str) -> Result<(), LogError> {
-        let has_twin = || self.returned.is_some_and(|returned| returned.elapsed() < TWIN);
         match &self.spec.member {
-            Some(_) if code == Code::FencedInstanceId && (self.reading.may_return() || !has_twin()) => {
-                self.return_anew()
-            }
+            Some(_) if code == Code::FencedInstanceId && self.reading.may_return() => self.return_anew(),
             Some(member) if code == Code::FencedInstanceId => Err(LogError::Fenced { id: member.clone() }),
             _ => {
                 let what = format!("reader of group `{}`", self.spec.group);
@@ -389,7 +304,6 @@ impl Fetcher {
             group = self.spec.group,
             "this reader's place in its group is gone: it joins anew"
         );
-        self.returned = Some(Instant::now());
         let successor = client(&self.cluster, &self.spec, &self.reading)?;
         drop(std::mem::replace(&mut self.consumer, successor)); // it leaves, and acknowledges what it has to
         self.reading.revoke_all();

@@ -23,11 +23,16 @@ struct Mock {
 
 impl Mock {
     fn start() -> Self {
+        Self::of(Duration::from_secs(5))
+    }
+
+    /// With transactions that last so long.
+    fn of(transaction_timeout: Duration) -> Self {
         let brokers = MockCluster::new(1).expect("a mock cluster");
         brokers.create_topic("t", 1, 1).expect("a topic");
         let config = KafkaConfig {
             brokers: vec![brokers.bootstrap_servers()],
-            transaction_timeout: Duration::from_secs(5),
+            transaction_timeout,
             ..KafkaConfig::default()
         };
         let cluster = Cluster::connect(config).expect("connected");
@@ -96,15 +101,37 @@ fn a_fence_is_final() {
     );
 }
 
-/// The first word that the brokers hear of a transaction is its end: librdkafka gives its producer up.
-#[test]
-fn a_producer_that_librdkafka_gave_up_is_replaced() {
-    let mut mock = Mock::start();
+/// The end of a transaction whose record was refused, answered so.
+#[track_caller]
+fn check_end(transaction_timeout: Duration, answers: &[Answer], lives_on: bool) {
+    let mut mock = Mock::of(transaction_timeout);
     mock.commit().expect("nothing is wrong yet");
     mock.brokers
         .request_errors(Api::Produce, &[Answer::RD_KAFKA_RESP_ERR_POLICY_VIOLATION]);
-    mock.brokers
-        .request_errors(Api::EndTxn, &[Answer::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE]);
+    mock.brokers.request_errors(Api::EndTxn, answers);
     mock.commit().expect_err("the record was refused");
-    mock.commit().expect("the writer lives on");
+    let told = mock.commit().expect_err("the transaction ended otherwise");
+    if lives_on {
+        assert!(matches!(told, LogError::Lapsed { .. }), "{told}");
+        mock.commit().expect("the writer lives on");
+    } else {
+        assert!(matches!(told, LogError::Fenced { .. }), "{told}");
+        assert_eq!(mock.commit().expect_err("for good").class(), Class::Fenced);
+    }
+}
+
+/// The first word that the brokers hear of a transaction is its end: librdkafka gives its producer up.
+#[test]
+fn a_producer_that_librdkafka_gave_up_is_replaced() {
+    let unknown = [Answer::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE];
+    check_end(Duration::from_secs(5), &unknown, true);
+}
+
+/// Brokers say the same to a writer that was replaced and to one whose transaction they ended for its age.
+#[test]
+fn only_a_transaction_that_grew_old_is_not_fenced_by_another_writer() {
+    let mut answers = vec![Answer::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS; 20];
+    answers.push(Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
+    check_end(Duration::from_secs(1), &answers, true);
+    check_end(Duration::from_secs(60), &answers, false);
 }

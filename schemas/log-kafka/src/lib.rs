@@ -9,7 +9,8 @@
 //! - the partition of a record is always the caller's, never a client's default;
 //! - nothing but [`Reader::begin`](zenfloe_log::Reader::begin) decides where reading starts: no automatic commit, no reset;
 //! - a commit returns only when its outcome is known; while the brokers are away in its last phase, it waits;
-//! - a writer never signs in a second time by itself: that would fence whoever took its place.
+//! - a writer signs in a second time only when the brokers dropped its transaction for its age, and never without telling
+//!   its caller, who reads again what is there: whoever came in between is fenced by that, and nothing of theirs is lost.
 //!
 //! Every client blocks in librdkafka, so all of them work on threads of their own, off the async runtime's.
 //!
@@ -23,6 +24,7 @@ mod fault;
 mod fetcher;
 #[cfg(test)]
 mod injected;
+mod life;
 mod log;
 mod membership;
 mod message;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -21,6 +22,7 @@ type Reply<T> = oneshot::Sender<Result<T, LogError>>;
 enum Ask {
     Read(Limit, Reply<Seen>),
     Begin(Vec<(TopicPartition, Start)>, Reply<()>),
+    Stay(Duration, Reply<()>),
     Report(Positions, Reply<()>),
     Close(Reply<()>),
 }
@@ -89,6 +91,10 @@ impl Reader for KafkaReader {
         self.ask(|reply| Ask::Begin(starts.to_vec(), reply)).await
     }
 
+    async fn stay(&mut self, wait: Duration) -> Result<(), LogError> {
+        self.ask(|reply| Ask::Stay(wait, reply)).await
+    }
+
     fn membership(&self) -> Membership {
         Membership(Arc::new(Proof {
             group: self.group.clone(),
@@ -122,6 +128,10 @@ fn serve(mut fetcher: Fetcher, asks: &Receiver<Ask>) {
                 if let Err(Ok((read, _))) = reply.send(seen) {
                     fetcher.keep(read);
                 }
+            }
+            Ask::Stay(wait, reply) => {
+                let stayed = fetcher.stay(wait, || reply.is_closed());
+                drop(reply.send(stayed));
             }
             Ask::Begin(starts, reply) => drop(reply.send(fetcher.begin(&starts))),
             Ask::Report(positions, reply) => drop(reply.send(fetcher.report(&positions))),

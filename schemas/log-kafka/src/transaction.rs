@@ -4,6 +4,8 @@
 //! the latest before the next commit. Once `commit_transaction` was called the outcome is the brokers': it is called
 //! again until they tell, and where librdkafka gives up, what is visible is looked at.
 
+mod window;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +15,17 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use zenfloe_log::{Append, Class, Done, LogError, TopicInfo};
 use zenfloe_record::TopicPartition;
 
-use crate::client::{self, BATCH_BYTES};
+use crate::client;
 use crate::cluster::{Cluster, committed_by, no_topic, placed, unusable};
 use crate::config::broken;
 use crate::delivery::Sending;
 use crate::fault::{code_of, fault, is_absent, is_fenced, is_stale_membership, of_code, said};
+use crate::life::Life;
 use crate::membership::Proof;
 use crate::message::{batch_bytes, owned_headers};
 use crate::native;
 use crate::signals::{Context, Signals};
+use crate::transaction::window::Window;
 
 /// How long librdkafka blocks in one call; between two calls its events are served.
 const STEP: Duration = Duration::from_millis(500);
@@ -34,8 +38,20 @@ pub(crate) struct Sender {
     cluster: Arc<Cluster>,
     id: String,
     producer: BaseProducer<Context<Sending>>,
+    place: Place,
     /// A transaction was begun and has not ended.
     is_open: bool,
+    life: Life,
+}
+
+/// Whether this writer is the one of its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Held,
+    /// The brokers dropped it; it is to be taken again.
+    Lost,
+    /// It was taken again, and the caller does not know yet.
+    Retaken,
 }
 
 /// What the topics of a commit are.
@@ -45,29 +61,17 @@ impl Sender {
     /// Opens the producer: ends and fences every earlier one of this id.
     pub(crate) fn open(cluster: Arc<Cluster>, id: String) -> Result<Self, LogError> {
         let producer = producer(&cluster, &id)?;
+        let life = Life::new(cluster.config.transaction_timeout);
         let sender = Self {
             cluster,
             id,
             producer,
+            place: Place::Held,
             is_open: false,
+            life,
         };
         sender.init()?;
         Ok(sender)
-    }
-
-    /// Replaces a producer that librdkafka has given up, where nobody else can have taken its place.
-    ///
-    /// That is so when an answer said that the brokers know no transaction of this producer: they look at its epoch
-    /// first. It happens when they were away for as long as a transaction lasts, and their first word of it was its end.
-    fn replace(&mut self) -> Result<bool, LogError> {
-        let fatal = self.producer.client().fatal_error();
-        if fatal.is_none_or(|(code, _)| code != Code::InvalidTransactionalState) {
-            return Ok(false);
-        }
-        self.producer = producer(&self.cluster, &self.id)?;
-        self.is_open = false;
-        self.init()?;
-        Ok(true)
     }
 
     fn init(&self) -> Result<(), LogError> {
@@ -85,17 +89,49 @@ impl Sender {
         }
     }
 
+    /// Claims that the brokers dropped this writer without another one in its place, as far as can be told.
+    ///
+    /// They do so when a transaction lasts too long, most often because they were away themselves. What they answer
+    /// then depends on how far they are: that they know no such transaction, or the same as to a writer that was
+    /// replaced. So a fence counts as one unless the transaction in hand was old enough to be dropped for its age.
+    fn was_dropped(&self) -> bool {
+        let fatal = self.producer.client().fatal_error();
+        self.was_forgotten() || fatal.is_some_and(|(code, _)| is_fenced(code) && self.life.was_outlived())
+    }
+
+    /// Claims that the brokers know no transaction of this writer; they look first whether it was replaced.
+    fn was_forgotten(&self) -> bool {
+        let fatal = self.producer.client().fatal_error();
+        fatal.is_some_and(|(code, _)| code == Code::InvalidTransactionalState)
+    }
+
+    /// Takes this writer's place again where it was lost, and tells the caller, who must look what is there now:
+    /// between loss and return another writer may have come and gone.
+    fn settle(&mut self) -> Result<(), LogError> {
+        if self.is_open {
+            self.discard()?;
+        }
+        if self.place == Place::Lost {
+            self.producer = producer(&self.cluster, &self.id)?;
+            self.init()?;
+            self.place = Place::Retaken;
+        }
+        if self.place == Place::Retaken {
+            self.place = Place::Held;
+            return Err(LogError::Lapsed { id: self.id.clone() });
+        }
+        Ok(())
+    }
+
     /// See [`zenfloe_log::Writer::commit`].
     pub(crate) fn commit(&mut self, out: &[Append], done: Option<&Done>) -> Result<(), LogError> {
         let done = done.filter(|done| !done.positions.is_empty());
         if out.is_empty() && done.is_none() {
             return Ok(());
         }
+        self.settle()?;
         let infos = self.checked(out)?;
         let proof = done.map(|done| Proof::of(&done.by)).transpose()?;
-        if self.is_open {
-            self.discard()?;
-        }
         self.begin()?;
         if let Err(error) = self.fill(out, &infos, done, proof.as_deref()) {
             if let Err(late) = self.discard() {
@@ -141,6 +177,7 @@ impl Sender {
             .begin_transaction()
             .map_err(|error| self.refusal(&error))?;
         self.is_open = true;
+        self.life.begin();
         Ok(())
     }
 
@@ -191,6 +228,7 @@ impl Sender {
 
     /// Serves one event, or else waits a moment for one.
     fn turn(&self) {
+        self.life.beat();
         let before = self.producer.in_flight_count();
         self.producer.poll(Duration::ZERO);
         if self.producer.in_flight_count() == before {
@@ -200,6 +238,7 @@ impl Sender {
 
     /// Serves the events that are there: deliveries, troubles, the wish for a token.
     fn serve(&self) {
+        self.life.beat();
         for _ in 0..32 {
             self.producer.poll(Duration::ZERO);
         }
@@ -247,12 +286,15 @@ impl Sender {
                 Kind::Abort if self.abort_at_last() => return Err(refusal),
                 Kind::Abort | Kind::Fatal => {
                     self.is_open = false;
+                    let was_dropped = self.was_dropped(); // before a look that takes its time
                     let was_committed = self.was_committed(out, done, proof)?;
-                    let lives = self.replace()?;
+                    // What was committed was not dropped: who fences this writer then is another one.
+                    if self.was_forgotten() || was_dropped && !was_committed {
+                        self.place = Place::Lost;
+                    }
                     return match was_committed {
                         true => Ok(()),
-                        false if lives => Err(self.signals().unavailable(&self.what(None))),
-                        false => Err(refusal),
+                        false => self.settle().and(Err(refusal)),
                     };
                 }
             }
@@ -261,10 +303,12 @@ impl Sender {
 
     /// Ends a transaction whose commit was not asked for.
     fn discard(&mut self) -> Result<(), LogError> {
-        match self.abort(ABORT_PATIENCE) {
-            Err(error) if !self.replace()? => Err(error),
-            _ => Ok(()),
+        let aborted = self.abort(ABORT_PATIENCE);
+        if aborted.is_err() && self.was_dropped() {
+            self.place = Place::Lost;
+            return Ok(());
         }
+        aborted
     }
 
     /// Aborts, trying for so long.
@@ -394,52 +438,6 @@ fn producer(cluster: &Cluster, id: &str) -> Result<BaseProducer<Context<Sending>
     client::producer(&cluster.config, id)?
         .create_with_context(Context::new(&cluster.config, Sending::default()))
         .map_err(|error| unusable(&error))
-}
-
-/// Bounds what is under way.
-struct Window<'s> {
-    sender: &'s Sender,
-    most: usize,
-    sent: usize,
-    /// What the batches under way may have grown to, in partitions whose topic takes less than a full batch.
-    narrow: HashMap<TopicPartition, usize>,
-}
-
-impl<'s> Window<'s> {
-    fn new(sender: &'s Sender) -> Self {
-        Self {
-            sender,
-            most: sender.cluster.config.window_bytes.as_u64() as usize,
-            sent: 0,
-            narrow: HashMap::new(),
-        }
-    }
-
-    /// Waits until one more record may be sent.
-    fn make_room(&mut self, append: &Append, limit: usize) {
-        let size = append.key.len() + append.value.as_ref().map_or(0, bytes::Bytes::len);
-        while self.under_way() + size > self.most && self.sender.producer.in_flight_count() > 0 {
-            self.sender.turn();
-        }
-        self.sent += size;
-        if limit < 2 * BATCH_BYTES {
-            self.keep_within(append, limit);
-        }
-    }
-
-    /// librdkafka knows one size of batches for all topics, so the batch of a narrow one is sent before it is too large.
-    fn keep_within(&mut self, append: &Append, limit: usize) {
-        let size = batch_bytes(append);
-        if self.narrow.get(&append.at).is_some_and(|held| held + size > limit) {
-            self.sender.drain();
-            self.narrow.clear();
-        }
-        *self.narrow.entry(append.at.clone()).or_default() += size;
-    }
-
-    fn under_way(&self) -> usize {
-        self.sent.saturating_sub(self.sender.role().deliveries().bytes)
-    }
 }
 
 /// What can be done about a transaction's error.

@@ -28,6 +28,12 @@ pub enum LogError {
         /// The writer's id.
         id: String,
     },
+    /// A writer that lost its place while the log was away has taken it again.
+    #[error("writer `{id}` had lost its place while the log was away, and has taken it again")]
+    Lapsed {
+        /// The writer's id.
+        id: String,
+    },
     /// The partitions of a commit moved to another reader.
     #[error("the partitions moved to another reader")]
     Rebalanced,
@@ -90,7 +96,7 @@ impl LogError {
     pub fn class(&self) -> Class {
         match self {
             Self::Unavailable { .. } => Class::Retry,
-            Self::Rebalanced => Class::Reread,
+            Self::Rebalanced | Self::Lapsed { .. } => Class::Reread,
             Self::Fenced { .. } => Class::Fenced,
             Self::OutOfRange { .. }
             | Self::PartitionCount { .. }

@@ -27,6 +27,8 @@ pub use types::{
     TopicSpec,
 };
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use zenfloe_record::{Offset, Partition, Positions, TopicPartition};
 
@@ -80,7 +82,9 @@ pub trait Writer: Send + Sync {
     /// On `Ok` both are durable and visible. On [`Class::Retry`] nothing is visible and the same call may be made
     /// again. On [`LogError::Fenced`] a newer writer of this id lives: nothing of this commit is visible, give up.
     /// On [`LogError::Rebalanced`] the partitions of `done` belong to another reader by now: nothing is visible,
-    /// drop the batch and read on. Both arguments may be empty.
+    /// drop the batch and read on. On [`LogError::Lapsed`] nothing is visible and this writer lives, but another one of
+    /// its id may have come and gone: drop what the commit was made from, read what is there now, and go on from that.
+    /// Both arguments may be empty.
     ///
     /// Contract: after any error, and after a commit that was dropped before it returned, the reader stands beyond what
     /// was not committed: the caller begins its partitions again ([`Reader::begin`]); after a dropped one it opens the
@@ -105,6 +109,15 @@ pub trait Reader: Send + Sync {
     /// Errors: [`LogError::OutOfRange`] for an offset before the first kept or beyond the end, and for
     /// [`Start::Committed`] without a committed position where the beginning has expired (first kept offset above 0).
     async fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError>;
+
+    /// Stays a member of its group for `wait` without reading.
+    ///
+    /// For whoever is busy with what was read for longer than a reader may be silent: each call is a sign of life.
+    /// What comes meanwhile is told by the next read, a revocation too. Cancel safe.
+    async fn stay(&mut self, wait: Duration) -> Result<(), LogError> {
+        tokio::time::sleep(wait).await; // where members need not be heard of
+        Ok(())
+    }
 
     /// What [`Done`] needs to prove that this reader still owns what it read.
     fn membership(&self) -> Membership;

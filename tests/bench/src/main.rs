@@ -1,6 +1,6 @@
 //! Measures speed and size of every stage beside a reference of the same run, and prints one table.
 //!
-//! `cargo run --release -p zenfloe-bench -- [extract|transform|load|restart|all] [--quick]`, after
+//! `cargo run --release -p zenfloe-bench -- [extract|transform|load|hop|restart|all] [--quick]`, after
 //! `cargo build --release -p zenfloe`: processes are those of the real binary, over the real broker, registry and
 //! database. Everything listens on the loopback and lies in temporary folders.
 //!
@@ -40,6 +40,7 @@ enum What {
     Extract,
     Transform,
     Load,
+    Hop,
     Restart,
     All,
 }
@@ -65,6 +66,8 @@ async fn main() -> anyhow::Result<()> {
     }
     if args.what.includes(What::Load) {
         load::measure(100_000 / i64::from(share), &mut table).await?;
+    }
+    if args.what.includes(What::Hop) {
         hop::measure(100_000 / i64::from(share), &mut table).await?;
     }
     if args.what.includes(What::Restart) {

@@ -30,20 +30,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends it with SIGKILL. It must be running, but for one case: a writer whose transaction outlived a dead broker
-    /// cannot tell that from a successor and ends with the code for it, to be started again by whoever watches it.
+    /// Ends it with SIGKILL; it must be running.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        let Some(child) = &mut self.child else { return Ok(()) };
-        if !child.is_running() {
-            let said = child.output();
-            ensure!(
-                said.contains("was replaced by a newer one"),
-                "{} ended by itself:\n{said}",
-                self.name
-            );
-            println!("{} took a dead broker for a successor", self.name);
-            return Ok(());
-        }
+        let child = self.child.as_mut().context("it was started")?;
+        ensure!(child.is_running(), "{} ended by itself:\n{}", self.name, child.output());
         child.kill()?;
         Ok(())
     }

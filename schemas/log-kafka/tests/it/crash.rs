@@ -228,6 +228,72 @@ async fn a_reader_that_was_replaced_ends_and_its_successor_does_not() {
     assert!(newer.met.is_empty(), "{:?}", newer.met);
 }
 
+/// A broker that dies while records are under way and comes back when it has to end their transaction for its age.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_outlives_a_broker_fences_nobody() {
+    let cluster = quick_to_clean_up().await;
+    let mut config = cluster.config();
+    config.transaction_timeout = Duration::from_secs(3);
+    let log = KafkaLog::connect(config).await.expect("connected");
+    let at = topic(&log, "to", 1).await.remove(0);
+    let mut writer = log.writer("w").await.expect("a writer");
+    let mut met = Met::new();
+    let mut written = 0_usize;
+    for round in 0..3 {
+        let numbers = written..written + 1_000;
+        let out: Vec<Append> = numbers.clone().map(|number| append(&at, wide(number))).collect();
+        let committing = async {
+            let error = loop {
+                match writer.commit(out.clone(), None).await {
+                    Ok(()) => break None,
+                    Err(error) if error.class() == Class::Retry => note(&mut met, &error),
+                    Err(error) => break Some(error),
+                }
+            };
+            if let Some(error) = &error {
+                note(&mut met, error);
+                assert_eq!(error.class(), Class::Reread, "{error}");
+            }
+        };
+        let disturbing = async {
+            sleep(Duration::from_millis(20 + 40 * round)).await;
+            let mut kafka = cluster.kafka.lock().await;
+            kafka.kill().expect("killed");
+            sleep(Duration::from_secs(4)).await;
+            kafka.restart().await.expect("the broker again");
+        };
+        tokio::join!(committing, disturbing);
+        // As a stage does after any error: what is there decides.
+        written = log.scan(&at, 0).await.expect("a scan").0.len();
+        assert!(
+            written == numbers.start || written == numbers.end,
+            "{written} of {numbers:?}"
+        );
+    }
+    println!("met {met:?}");
+    let numbers = written..written + 10;
+    let out = |numbers: std::ops::Range<usize>| numbers.map(|number| append(&at, wide(number))).collect();
+    while let Err(error) = writer.commit(out(numbers.clone()), None).await {
+        note(&mut met, &error);
+        assert!(matches!(error.class(), Class::Retry | Class::Reread), "{error}");
+    }
+    counted(&log, std::slice::from_ref(&at), numbers.end).await;
+
+    // A newer writer is another matter, however old the transaction that it ends.
+    let mut newer = log.writer("w").await.expect("a newer one");
+    let fenced = writer.commit(out(0..1), None).await.expect_err("fenced");
+    assert_eq!(fenced.class(), Class::Fenced, "{fenced}");
+    newer
+        .commit(out(numbers.end..numbers.end + 1), None)
+        .await
+        .expect("it lives");
+}
+
+/// A number that takes 20 KB, so that many of them are under way for long.
+fn wide(number: usize) -> String {
+    format!("{number:020000}")
+}
+
 /// Brokers that are away for longer than a transaction and a session last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_absence_is_waited_for() {

@@ -7,3 +7,4 @@ mod hop;
 mod limits;
 mod measure;
 mod secure;
+mod stay;
