@@ -17,6 +17,7 @@
 mod check;
 mod config;
 mod error;
+mod import;
 mod ledger;
 mod parts;
 mod patience;
@@ -31,6 +32,7 @@ mod work;
 pub use check::{Finding, check};
 pub use config::{Config, Selection};
 pub use error::StageError;
+pub use import::{Import, ImportParts, ImportProgress, ImportSnapshot, Imported, ImportedFile, import};
 pub use parts::{Drained, Parts, writer_id};
 pub use plan::{selected, topics};
 pub use progress::{CollectionProgress, Past, Progress, Snapshot, Status};

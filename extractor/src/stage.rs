@@ -102,7 +102,7 @@ impl Stage {
         if patiently!(stop, log.ensure(&topics).await).is_none() {
             return Ok(None);
         }
-        let Some(dead_partitions) = patiently!(stop, dead_partitions(&*log, &parts).await) else {
+        let Some(dead_partitions) = patiently!(stop, dead_partitions(&*log, &parts.source, &parts.config).await) else {
             return Ok(None);
         };
         let state_at = TopicPartition::new(Topic::state(&parts.source), 0);
@@ -295,16 +295,20 @@ impl Stage {
 }
 
 /// The dead topic may be another stage's: it is made where it is missing and otherwise taken as it is.
-async fn dead_partitions(log: &dyn Log, parts: &Parts) -> Result<Partition, LogError> {
-    let name = Topic::dead(&parts.source);
+pub(crate) async fn dead_partitions(
+    log: &dyn Log,
+    source: &SourceName,
+    config: &Config,
+) -> Result<Partition, LogError> {
+    let name = Topic::dead(source);
     if let Some(topic) = log.topic(&name).await? {
         return Ok(topic.partitions);
     }
     let spec = TopicSpec {
         name,
         partitions: 1,
-        cleanup: Cleanup::Delete(parts.config.raw_retention),
-        max_message_bytes: usize::try_from(parts.config.max_message.as_u64()).unwrap_or(usize::MAX),
+        cleanup: Cleanup::Delete(config.raw_retention),
+        max_message_bytes: usize::try_from(config.max_message.as_u64()).unwrap_or(usize::MAX),
     };
     log.ensure(std::slice::from_ref(&spec)).await?;
     Ok(spec.partitions)

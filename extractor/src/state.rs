@@ -8,6 +8,7 @@ use zenfloe_pacing::Snapshot;
 use zenfloe_record::{Cursor, Headers, TopicPartition};
 
 use crate::StageError;
+use crate::import::Done;
 use crate::ledger::Ledger;
 use crate::report::Report;
 
@@ -16,6 +17,9 @@ const PACING: &str = "/pacing";
 /// Begins the keys of reports.
 const REPORT: &str = "/report/";
 
+/// Begins the keys of imported files.
+const IMPORT: &str = "/import/";
+
 /// What an earlier process of this source left.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -23,6 +27,8 @@ pub(crate) struct State {
     pub(crate) ledgers: HashMap<String, Ledger>,
     pub(crate) pacing: Option<Snapshot>,
     pub(crate) reports: HashMap<String, Report>,
+    /// How far files are imported, by collection and fingerprint.
+    pub(crate) imports: HashMap<String, Done>,
 }
 
 /// Everything that stands in the state topic.
@@ -60,6 +66,10 @@ pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, S
                 if let Some(collection) = name.strip_prefix(REPORT) {
                     let report = serde_json::from_slice(value).map_err(|_| unreadable())?;
                     state.reports.insert(collection.to_owned(), report);
+                }
+                if let Some(file) = name.strip_prefix(IMPORT) {
+                    let done = serde_json::from_slice(value).map_err(|_| unreadable())?;
+                    state.imports.insert(file.to_owned(), done);
                 }
             }
             Some((collection, rest)) => {
@@ -104,6 +114,12 @@ pub(crate) fn pacing_record(at: &TopicPartition, snapshot: &Snapshot) -> Append 
 pub(crate) fn report_record(at: &TopicPartition, collection: &str, report: &Report) -> Append {
     let value = serde_json::to_vec(report).expect("numbers and strings serialise");
     record(at, &format!("{REPORT}{collection}"), Some(value))
+}
+
+/// The record of how far a file is imported.
+pub(crate) fn import_record(at: &TopicPartition, file: &str, done: &Done) -> Append {
+    let value = serde_json::to_vec(done).expect("numbers and strings serialise");
+    record(at, &format!("{IMPORT}{file}"), Some(value))
 }
 
 fn record(at: &TopicPartition, key: &str, value: Option<Vec<u8>>) -> Append {

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Check(WithConfig),
     /// Writes a commented configuration to begin with
     Init(Init),
+    /// Publishes the records of Zendesk's own data export, as if they had been fetched
+    Import(Import),
     /// Transforms records again that are in Kafka (or the file log) already
     Replay(Replay),
     /// Lists, shows and retries what could not be transformed or loaded
@@ -115,6 +117,25 @@ pub(crate) struct Init {
     /// Print the configuration's JSON Schema instead, for editors
     #[arg(long)]
     pub(crate) schema: bool,
+}
+
+/// `zenfloe import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// What the records are: tickets, users, …
+    #[arg(long, value_name = "C")]
+    pub(crate) collection: String,
+    /// Publishes again what was imported before, as after the loss of a topic
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Files of one record a line, or of one JSON array; plain or gzip
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `zenfloe replay`.

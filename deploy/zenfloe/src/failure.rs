@@ -11,7 +11,8 @@ pub(crate) fn of_extractor(error: &zenfloe_extractor::StageError) -> Failure {
     let code = match error {
         StageError::Log(log) => code_of_log(log),
         StageError::Source(source) => code_of_source(source),
-        StageError::NoSuchCollection { .. } => ExitCode::Configuration,
+        StageError::NoSuchCollection { .. } | StageError::NotSelected { .. } => ExitCode::Configuration,
+        StageError::File { .. } => ExitCode::Usage,
         StageError::State { .. } | StageError::GaveUp { .. } => ExitCode::Failed,
     };
     Failure::from_error(code, error).remedy(remedy(code))

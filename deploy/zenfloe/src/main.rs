@@ -12,6 +12,7 @@ mod config;
 mod dead;
 mod demo;
 mod failure;
+mod import;
 mod init;
 mod keys;
 mod parts;
@@ -48,6 +49,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Status(status) => quietly(status::status(&status)),
         Command::Check(check) => quietly(check::check(&check)),
         Command::Init(init) => init::init(&init),
+        Command::Import(import) => quietly(import::import(&import)),
         Command::Replay(replay) => quietly(replay::replay(&replay)),
         Command::Dead(dead) => quietly(dead::dead(&dead)),
         Command::Keys(keys) => keys::keys(&keys),

@@ -4,4 +4,5 @@ mod bench;
 mod commands;
 mod demo;
 mod faults;
+mod import;
 mod status;
