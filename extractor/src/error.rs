@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use zenfloe_keyring::OpenError;
 use zenfloe_log::{Class, LogError};
 use zenfloe_zendesk::SourceError;
 
@@ -25,6 +26,12 @@ pub enum StageError {
     NoSuchCollection {
         /// The name.
         name: String,
+    },
+    /// The login that an earlier process kept does not open.
+    #[error("the login that is kept in the state topic does not open")]
+    Login {
+        /// Why.
+        source: OpenError,
     },
     /// A file that cannot be imported, or not any further; what stands before the line is published.
     #[error("{}, line {line}: {what}", path.display())]

@@ -15,6 +15,7 @@ use zenfloe_record::{
 use zenfloe_zendesk::RawRecord;
 
 use crate::import::BadLine;
+use crate::{state, vault};
 
 /// Where the records of a collection go.
 pub(crate) struct Target<'c> {
@@ -120,6 +121,16 @@ impl Publisher {
             value: Some(fitted(value)),
             headers,
         }
+    }
+
+    /// A secret of our own for the state topic.
+    pub(crate) fn secret(&mut self, at: &TopicPartition, key: &str, secret: &[u8], now: Micros) -> Append {
+        let mut append = state::record(at, key, None);
+        let sealed = self
+            .sealer
+            .seal(now, vault::PURPOSE, key.as_bytes(), secret, &mut append.headers);
+        append.value = Some(fitted(sealed));
+        append
     }
 
     /// The letter about a line of a file that is no record; `place` names file and line.

@@ -196,8 +196,8 @@ impl Share {
     }
 
     fn assigned(&mut self, new: &[TopicPartition]) {
-        for held in new.iter().filter_map(|at| Some(&at.topic)).collect::<Vec<_>>() {
-            if let Some(held) = self.held.get_mut(held) {
+        for at in new {
+            if let Some(held) = self.held.get_mut(&at.topic) {
                 held.is_ours = true;
                 held.due = Instant::now();
             }
@@ -211,7 +211,10 @@ impl Share {
                 continue;
             };
             held.is_ours = false;
-            tracing::info!(source = held.parts.source.as_str(), "another process may read the source now");
+            tracing::info!(
+                source = held.parts.source.as_str(),
+                "another process may read the source now"
+            );
             self.stop_one(&at.topic).await;
         }
     }

@@ -15,13 +15,16 @@ mod failure;
 mod import;
 mod init;
 mod keys;
+mod login;
 mod parts;
 mod pipeline;
 mod pulse;
 mod reference;
 mod replay;
+mod resync;
 mod run;
 mod show;
+mod source;
 mod status;
 
 use std::process;
@@ -50,6 +53,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check(check) => quietly(check::check(&check)),
         Command::Init(init) => init::init(&init),
         Command::Import(import) => quietly(import::import(&import)),
+        Command::Resync(resync) => quietly(resync::resync(&resync)),
+        Command::Source(source) => quietly(source::source(&source)),
+        Command::Login(login) => quietly(login::login(&login)),
         Command::Replay(replay) => quietly(replay::replay(&replay)),
         Command::Dead(dead) => quietly(dead::dead(&dead)),
         Command::Keys(keys) => keys::keys(&keys),
