@@ -1,6 +1,8 @@
 //! The stage over a log and an account in memory.
 
 mod account;
+mod resync;
+mod share;
 mod simulated;
 mod stage;
 mod topics;

@@ -5,4 +5,6 @@ mod commands;
 mod demo;
 mod faults;
 mod import;
+mod login;
+mod sources;
 mod status;
