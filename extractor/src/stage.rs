@@ -232,6 +232,7 @@ impl Stage {
             }
         }
         self.fetches.abort_all();
+        self.settle().await;
         let abandoned = self.under_way.into_iter().collect();
         Ok(Drained {
             is_complete: false,

@@ -65,8 +65,16 @@ pub(crate) async fn check(command: &WithConfig) -> Result<(), Failure> {
     for (name, source) in &config.sources {
         lines.extend(account(&config, log.as_ref(), name, source).await);
     }
-    for (name, destination) in &config.destinations {
-        lines.push(database(name, destination).await);
+    for (name, source) in config
+        .destinations
+        .keys()
+        .flat_map(|name| config.sources.keys().map(move |source| (name, source)))
+    {
+        let subject = match config.sources.len() {
+            1 => format!("destination {name}"),
+            _ => format!("destination {name}: {source}"),
+        };
+        lines.push(database(subject, name, &config.destination(name, source)).await);
     }
     lines.iter().for_each(print);
     let faults = lines.iter().filter(|line| line.remedy.is_some()).count();
@@ -133,8 +141,7 @@ fn scopes(name: &SourceName, collections: &[&Collection]) -> Line {
     )
 }
 
-async fn database(name: &str, destination: &zenfloe_loader::DestinationConfig) -> Line {
-    let subject = format!("destination {name}");
+async fn database(subject: String, name: &str, destination: &zenfloe_loader::DestinationConfig) -> Line {
     let built = match destination.build() {
         Ok(built) => built,
         Err(error) => return Line::bad(subject, &failure::of_destination_config(name, &error)),

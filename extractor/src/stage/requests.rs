@@ -1,5 +1,7 @@
 //! What is asked of the stage from beside its loop: secrets to keep, histories to read again.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 use zenfloe_record::Offset;
 
@@ -11,6 +13,9 @@ use crate::vault::Keep;
 use crate::work::Track;
 use crate::{Past, StageError, plan, state};
 
+/// How long the end of the stage waits for what must be kept; well below the drain time.
+const SETTLE: Duration = Duration::from_secs(5);
+
 impl Stage {
     /// Keeps a secret of the API client, durably, before it is told so.
     pub(super) async fn keep(&mut self, keep: Keep, stop: &CancellationToken) -> Result<(), StageError> {
@@ -21,6 +26,26 @@ impl Stage {
             let _ = keep.kept.send(());
         }
         Ok(())
+    }
+
+    /// Keeps what is still under way when the stage ends: a login that is being renewed would be lost.
+    pub(super) async fn settle(&mut self) {
+        let (api, late) = (self.api.clone(), CancellationToken::new());
+        let settling = api.settle();
+        let over = tokio::time::sleep(SETTLE);
+        tokio::pin!(settling, over);
+        loop {
+            tokio::select! {
+                () = &mut settling => return,
+                () = &mut over => return,
+                Some(keep) = self.vault.recv() => {
+                    if let Err(error) = self.keep(keep, &late).await {
+                        tracing::warn!("a renewed login is not kept: {error}");
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// Looks now and then for what a person has asked for, and takes it.

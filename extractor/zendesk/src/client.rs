@@ -347,6 +347,12 @@ impl Source for Client {
             rotation.entrust(vault, kept).await;
         }
     }
+
+    async fn settle(&self) {
+        if let Credentials::Rotating(rotation) = &self.credentials {
+            rotation.settle().await;
+        }
+    }
 }
 
 /// The answer is 200 for anyone: an anonymous user has no id.

@@ -60,4 +60,7 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// Without a place the source does nothing that would have to be kept: it renews no login.
     async fn entrust(&self, _vault: Option<Arc<dyn Vault>>, _kept: Option<Vec<u8>>) {}
+
+    /// Waits until nothing is under way that would have to be kept; the place must be served meanwhile.
+    async fn settle(&self) {}
 }

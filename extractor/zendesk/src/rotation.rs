@@ -25,9 +25,13 @@ pub trait Vault: Send + Sync + 'static {
 
 /// The grant `refresh_token`.
 pub(crate) struct Rotation {
-    client_id: String,
-    client_secret: Option<SecretString>,
-    state: Mutex<State>,
+    client: Arc<OauthClient>,
+    state: Arc<Mutex<State>>,
+}
+
+struct OauthClient {
+    id: String,
+    secret: Option<SecretString>,
 }
 
 struct State {
@@ -46,16 +50,18 @@ struct State {
 impl Rotation {
     pub(crate) fn new(client_id: String, client_secret: Option<SecretString>, seed: TokenPair) -> Self {
         Self {
-            client_id,
-            client_secret,
-            state: Mutex::new(State {
+            client: Arc::new(OauthClient {
+                id: client_id,
+                secret: client_secret,
+            }),
+            state: Arc::new(Mutex::new(State {
                 pair: seed,
                 unkept: None,
                 number: 0,
                 is_refused: false,
                 is_second_try: false,
                 vault: None,
-            }),
+            })),
         }
     }
 
@@ -71,12 +77,22 @@ impl Rotation {
     }
 
     pub(crate) async fn sign(&self, http: &reqwest::Client, base: &Url, now: Moment) -> Result<Signature, Fault> {
-        let mut state = self.state.lock().await;
+        let mut state = self.state.clone().lock_owned().await;
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let is_due = state.is_refused || state.pair.renew_at().is_some_and(|at| now >= at);
         if is_due || state.unkept.is_some() {
             match state.vault.clone() {
-                Some(vault) => self.renew(&mut state, &*vault, http, base, now).await?,
+                Some(vault) => {
+                    // A task of its own: a request that is given up must not take a pair with it that Zendesk has given.
+                    let (client, http, base) = (self.client.clone(), http.clone(), base.clone());
+                    let renewing = tokio::spawn(async move {
+                        let renewed = client.renew(&mut state, &*vault, &http, &base, now).await;
+                        renewed.map(|()| state)
+                    });
+                    state = renewing
+                        .await
+                        .unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))?;
+                }
                 None => state.still_good(now)?,
             }
         }
@@ -86,6 +102,33 @@ impl Rotation {
         })
     }
 
+    /// Waits for a renewal that is under way.
+    pub(crate) async fn settle(&self) {
+        drop(self.state.lock().await);
+    }
+
+    /// A request was answered 401. Claims that another token may be tried.
+    pub(crate) async fn refused(&self, number: u64) -> bool {
+        let mut state = self.state.lock().await;
+        if number != state.number || state.is_refused {
+            return true;
+        }
+        let may_try = !state.is_second_try && state.vault.is_some();
+        state.is_second_try = true;
+        state.is_refused = true;
+        may_try
+    }
+
+    /// A request was answered otherwise.
+    pub(crate) async fn accepted(&self, number: u64) {
+        let mut state = self.state.lock().await;
+        if state.number == number {
+            state.is_second_try = false;
+        }
+    }
+}
+
+impl OauthClient {
     async fn renew(
         &self,
         state: &mut State,
@@ -109,8 +152,8 @@ impl Rotation {
     async fn fetch(&self, old: &TokenPair, http: &reqwest::Client, base: &Url, now: i64) -> Result<TokenPair, Fault> {
         let asked = Asked {
             grant_type: "refresh_token",
-            client_id: &self.client_id,
-            client_secret: self.client_secret.as_ref().map(ExposeSecret::expose_secret),
+            client_id: &self.id,
+            client_secret: self.secret.as_ref().map(ExposeSecret::expose_secret),
             refresh_token: Some(old.refresh.expose_secret()),
             ..Asked::default()
         };
@@ -122,26 +165,6 @@ impl Rotation {
             fault => fault,
         })?;
         answer.pair(now, old.logged_in_at)
-    }
-
-    /// A request was answered 401. Claims that another token may be tried.
-    pub(crate) async fn refused(&self, number: u64) -> bool {
-        let mut state = self.state.lock().await;
-        if number != state.number || state.is_refused {
-            return true;
-        }
-        let may_try = !state.is_second_try && state.vault.is_some();
-        state.is_second_try = true;
-        state.is_refused = true;
-        may_try
-    }
-
-    /// A request was answered otherwise.
-    pub(crate) async fn accepted(&self, number: u64) {
-        let mut state = self.state.lock().await;
-        if state.number == number {
-            state.is_second_try = false;
-        }
     }
 }
 

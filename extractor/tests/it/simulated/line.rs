@@ -84,4 +84,8 @@ impl Source for Line {
     async fn entrust(&self, vault: Option<Arc<dyn Vault>>, kept: Option<Vec<u8>>) {
         self.client.entrust(vault, kept).await;
     }
+
+    async fn settle(&self) {
+        self.client.settle().await;
+    }
 }
