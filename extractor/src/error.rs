@@ -1,3 +1,6 @@
+use std::path::PathBuf;
+
+use zenfloe_keyring::OpenError;
 use zenfloe_log::{Class, LogError};
 use zenfloe_zendesk::SourceError;
 
@@ -22,6 +25,28 @@ pub enum StageError {
     #[error("collection `{name}` does not exist; `zenfloe catalog` lists them")]
     NoSuchCollection {
         /// The name.
+        name: String,
+    },
+    /// The login that an earlier process kept does not open.
+    #[error("the login that is kept in the state topic does not open")]
+    Login {
+        /// Why.
+        source: OpenError,
+    },
+    /// A file that cannot be imported, or not any further; what stands before the line is published.
+    #[error("{}, line {line}: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; 0 for the file as a whole.
+        line: u64,
+        /// What is wrong, never what stands there.
+        what: String,
+    },
+    /// What the transformer does not read is not imported.
+    #[error("collection `{name}` is not selected; switch it on: `collections = {{ on = [\"{name}\"] }}`")]
+    NotSelected {
+        /// The collection.
         name: String,
     },
     /// A single pass was asked for, and one collection cannot be read.

@@ -130,6 +130,16 @@ impl Ledger {
         self.rows.len() - self.missing.len()
     }
 
+    /// Forgets what the rows held, not that they are there: every row is news when it is seen next. Returns the
+    /// state records to write.
+    pub(crate) fn forget(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+        self.rows.values_mut().for_each(|row| row.hash = Hash::default());
+        let pages = 0..self.pages.len();
+        pages
+            .map(|index| (format!("page/{index}"), Some(self.encode_page(index))))
+            .collect()
+    }
+
     /// Takes a page of the list in; `is_shrinking_fine` lets many rows go at once.
     pub(crate) fn page(&mut self, number: u32, seen: &[Seen<'_>], is_last: bool, is_shrinking_fine: bool) -> Change {
         let index = number as usize;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use zenfloe_catalog::Catalog;
-use zenfloe_keyring::Sealer;
+use zenfloe_keyring::SealKeys;
 use zenfloe_log::Log;
 use zenfloe_pacing::Mode;
 use zenfloe_record::SourceName;
@@ -10,6 +10,7 @@ use zenfloe_zendesk::{Clock, Source};
 use crate::{Config, Progress};
 
 /// What the stage works with.
+#[derive(Clone)]
 pub struct Parts {
     /// The source's name.
     pub source: SourceName,
@@ -23,8 +24,8 @@ pub struct Parts {
     pub api: Arc<dyn Source>,
     /// Where records and state go.
     pub log: Arc<dyn Log>,
-    /// Seals every value.
-    pub sealer: Sealer,
+    /// Seals every value, and opens what an earlier process sealed for itself.
+    pub seal_keys: SealKeys,
     /// The time.
     pub clock: Clock,
     /// Where progress is shown.

@@ -188,6 +188,13 @@ impl Progress {
         self.lock().collections.get(collection).cloned().unwrap_or_default()
     }
 
+    /// The source is another process's now.
+    pub(crate) fn clear(&self) {
+        let mut snapshot = self.lock();
+        snapshot.collections.clear();
+        snapshot.budget.clear();
+    }
+
     pub(crate) fn set_status(&self, collection: &str, status: Status) {
         self.of(collection, |held| held.status = status);
     }

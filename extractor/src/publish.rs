@@ -14,6 +14,9 @@ use zenfloe_record::{
 };
 use zenfloe_zendesk::RawRecord;
 
+use crate::import::BadLine;
+use crate::{state, vault};
+
 /// Where the records of a collection go.
 pub(crate) struct Target<'c> {
     pub(crate) collection: &'c Collection,
@@ -48,6 +51,8 @@ struct TooLarge<'r> {
 
 /// What a message costs besides key, value and headers.
 const MESSAGE_OVERHEAD: usize = 128;
+/// What a letter has besides the line that it holds.
+const LETTER_OVERHEAD: usize = 4 << 10;
 /// A header's own framing.
 const HEADER_OVERHEAD: usize = 8;
 
@@ -115,6 +120,50 @@ impl Publisher {
             key: Bytes::copy_from_slice(key),
             value: Some(fitted(value)),
             headers,
+        }
+    }
+
+    /// A secret of our own for the state topic.
+    pub(crate) fn secret(&mut self, at: &TopicPartition, key: &str, secret: &[u8], now: Micros) -> Append {
+        let mut append = state::record(at, key, None);
+        let sealed = self
+            .sealer
+            .seal(now, vault::PURPOSE, key.as_bytes(), secret, &mut append.headers);
+        append.value = Some(fitted(sealed));
+        append
+    }
+
+    /// The letter about a line of a file that is no record; `place` names file and line.
+    pub(crate) fn bad_line(&mut self, target: &Target<'_>, bad: &BadLine, place: &str, times: Times) -> Append {
+        let letter = Letter {
+            stage: Stage::Extract,
+            reason: bad.reason,
+            detail: format!("{place}: {}", bad.what),
+            origin: Origin {
+                topic: target.topic.clone(),
+                partition: 0,
+                offset: -1,
+            },
+        };
+        let mut key = letter.key();
+        key.extend_from_slice(format!("/{place}").as_bytes());
+        let is_small = bad.text.len() + LETTER_OVERHEAD <= target.max_message_bytes;
+        let value: &[u8] = if is_small { &bad.text } else { b"" };
+        let mut headers = RawHeaders {
+            kind: RawKind::Record,
+            extracted_at: times.extracted_at,
+        }
+        .encode();
+        headers.push(header::KEY, b"".as_slice());
+        let value = self
+            .sealer
+            .seal(times.now, &target.collection.name, b"", value, &mut headers);
+        Append {
+            at: TopicPartition::new(self.dead.clone(), partition_of(&key, self.dead_partitions)),
+            timestamp: None,
+            key: key.into(),
+            value: Some(fitted(value)),
+            headers: letter.encode(&headers),
         }
     }
 

@@ -2,25 +2,29 @@
 
 mod commit;
 mod failure;
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Collection;
+use zenfloe_keyring::Sealer;
 use zenfloe_log::{Class, Cleanup, Log, LogError, TopicSpec, Writer};
 use zenfloe_pacing::{Backoff, Budget, Leave, Mode, Moment, Next, Schedule};
-use zenfloe_record::{Partition, SourceName, Topic, TopicPartition};
+use zenfloe_record::{Offset, Partition, SourceName, Topic, TopicPartition};
 use zenfloe_zendesk::{Clock, Page, Source, SourceError};
 
 use crate::patience::patiently;
 use crate::progress::{micros, moment};
 use crate::publish::Publisher;
+use crate::vault::{Keep, StateVault};
 use crate::work::{Track, Work};
-use crate::{Config, Drained, Parts, Past, Progress, StageError, Status, plan, state, writer_id};
+use crate::{Config, Drained, Parts, Past, Progress, StageError, Status, plan, state, vault, writer_id};
 
 /// Reads the source until `stop` fires, or until a single pass is complete.
 ///
@@ -89,6 +93,13 @@ struct Stage {
     work: BTreeMap<String, Work>,
     fetches: JoinSet<Fetched>,
     under_way: BTreeSet<String>,
+    log: Arc<dyn Log>,
+    /// When requests were looked for last, and the offset of the state topic to go on from.
+    looked: (Moment, Offset),
+    /// Collections whose history is asked for again.
+    resyncs: BTreeSet<String>,
+    /// Secrets that wait to be kept.
+    vault: mpsc::Receiver<Keep>,
 }
 
 /// How often gauges are brought up to date while nothing happens.
@@ -110,14 +121,22 @@ impl Stage {
         if patiently!(stop, log.ensure(&topics).await).is_none() {
             return Ok(None);
         }
-        let Some(dead_partitions) = patiently!(stop, dead_partitions(&*log, &parts).await) else {
+        let Some(dead_partitions) = patiently!(stop, dead_partitions(&*log, &parts.source, &parts.config).await) else {
             return Ok(None);
         };
         let state_at = TopicPartition::new(Topic::state(&parts.source), 0);
         let Some(records) = patiently!(stop, state::records(&*log, &state_at).await) else {
             return Ok(None);
         };
+        let state_end = records.last().map_or(0, |record| record.offset + 1);
         let mut left = state::read(records, &state_at)?;
+        let kept = left
+            .login
+            .as_ref()
+            .map(|record| vault::open(&parts.seal_keys, &parts.source, record));
+        let kept = kept.transpose().map_err(|error| StageError::Login { source: error })?;
+        let (to_vault, vault) = mpsc::channel(1);
+        parts.api.entrust(Some(Arc::new(StateVault(to_vault))), kept).await;
         let now = parts.clock.now();
         let mut budget = Budget::new(parts.config.rules());
         if let Some(pacing) = &left.pacing {
@@ -151,8 +170,27 @@ impl Stage {
             });
             work.insert(collection.name.clone(), item);
         }
+        for name in left
+            .cursors
+            .keys()
+            .filter(|name| parts.catalog.collection(name).is_some())
+        {
+            tracing::info!(
+                source = parts.source.as_str(),
+                collection = name,
+                "switched off: its topics, rows and cursor stay; switched on again it goes on where it stood"
+            );
+        }
         Ok(Some(Self {
-            publisher: Publisher::new(parts.sealer, Topic::dead(&parts.source), dead_partitions),
+            publisher: Publisher::new(
+                Sealer::new(&parts.seal_keys, &parts.source),
+                Topic::dead(&parts.source),
+                dead_partitions,
+            ),
+            log,
+            looked: (now, state_end),
+            resyncs: left.resyncs,
+            vault,
             source: parts.source,
             config: parts.config,
             mode: parts.mode,
@@ -173,6 +211,7 @@ impl Stage {
     async fn work(mut self, stop: &CancellationToken) -> Result<Drained, StageError> {
         loop {
             self.progress.turn();
+            self.look_for_requests(stop).await?;
             let wake = self.start_fetches();
             self.show_gauges();
             if self.fetches.is_empty() && self.schedule.is_done() {
@@ -195,11 +234,13 @@ impl Stage {
                     let fetched = fetched.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()));
                     self.finish(fetched, stop).await?;
                 }
+                Some(keep) = self.vault.recv() => self.keep(keep, stop).await?,
                 () = wait => {}
                 () = tokio::time::sleep(GAUGES_EVERY) => {}
             }
         }
         self.fetches.abort_all();
+        self.settle().await;
         let abandoned = self.under_way.into_iter().collect();
         Ok(Drained {
             is_complete: false,
@@ -303,16 +344,20 @@ impl Stage {
 }
 
 /// The dead topic may be another stage's: it is made where it is missing and otherwise taken as it is.
-async fn dead_partitions(log: &dyn Log, parts: &Parts) -> Result<Partition, LogError> {
-    let name = Topic::dead(&parts.source);
+pub(crate) async fn dead_partitions(
+    log: &dyn Log,
+    source: &SourceName,
+    config: &Config,
+) -> Result<Partition, LogError> {
+    let name = Topic::dead(source);
     if let Some(topic) = log.topic(&name).await? {
         return Ok(topic.partitions);
     }
     let spec = TopicSpec {
         name,
         partitions: 1,
-        cleanup: Cleanup::Delete(parts.config.raw_retention),
-        max_message_bytes: usize::try_from(parts.config.max_message.as_u64()).unwrap_or(usize::MAX),
+        cleanup: Cleanup::Delete(config.raw_retention),
+        max_message_bytes: usize::try_from(config.max_message.as_u64()).unwrap_or(usize::MAX),
     };
     log.ensure(std::slice::from_ref(&spec)).await?;
     Ok(spec.partitions)

@@ -1,6 +1,6 @@
 //! The records of the state topic: cursors, lists, the rate budget.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use zenfloe_log::{Append, Log, LogError, Record};
@@ -8,6 +8,7 @@ use zenfloe_pacing::Snapshot;
 use zenfloe_record::{Cursor, Headers, TopicPartition};
 
 use crate::StageError;
+use crate::import::Done;
 use crate::ledger::Ledger;
 use crate::report::Report;
 
@@ -16,6 +17,13 @@ const PACING: &str = "/pacing";
 /// Begins the keys of reports.
 const REPORT: &str = "/report/";
 
+/// The key of the login.
+pub(crate) const LOGIN: &str = "/login";
+/// Begins the keys of what a person asks for.
+const RESYNC: &str = "/resync/";
+/// Begins the keys of imported files.
+const IMPORT: &str = "/import/";
+
 /// What an earlier process of this source left.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -23,6 +31,12 @@ pub(crate) struct State {
     pub(crate) ledgers: HashMap<String, Ledger>,
     pub(crate) pacing: Option<Snapshot>,
     pub(crate) reports: HashMap<String, Report>,
+    /// The sealed login.
+    pub(crate) login: Option<Record>,
+    /// Collections whose history is to be read again.
+    pub(crate) resyncs: BTreeSet<String>,
+    /// How far files are imported, by collection and fingerprint.
+    pub(crate) imports: HashMap<String, Done>,
 }
 
 /// Everything that stands in the state topic.
@@ -34,13 +48,16 @@ pub(crate) async fn records(log: &dyn Log, at: &TopicPartition) -> Result<Vec<Re
 /// Reads the newest record of each key.
 pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, StageError> {
     let mut newest: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+    let mut state = State::default();
     for record in records {
+        if record.key == LOGIN {
+            state.login = record.value.is_some().then(|| record.clone());
+        }
         match record.value {
             Some(value) => newest.insert(record.key, value),
             None => newest.remove(&record.key),
         };
     }
-    let mut state = State::default();
     let mut lists: HashMap<String, Vec<(String, Bytes)>> = HashMap::new();
     for (key, value) in &newest {
         let unreadable = || StageError::State {
@@ -60,6 +77,13 @@ pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, S
                 if let Some(collection) = name.strip_prefix(REPORT) {
                     let report = serde_json::from_slice(value).map_err(|_| unreadable())?;
                     state.reports.insert(collection.to_owned(), report);
+                }
+                if let Some(collection) = name.strip_prefix(RESYNC) {
+                    state.resyncs.insert(collection.to_owned());
+                }
+                if let Some(file) = name.strip_prefix(IMPORT) {
+                    let done = serde_json::from_slice(value).map_err(|_| unreadable())?;
+                    state.imports.insert(file.to_owned(), done);
                 }
             }
             Some((collection, rest)) => {
@@ -106,7 +130,26 @@ pub(crate) fn report_record(at: &TopicPartition, collection: &str, report: &Repo
     record(at, &format!("{REPORT}{collection}"), Some(value))
 }
 
-fn record(at: &TopicPartition, key: &str, value: Option<Vec<u8>>) -> Append {
+/// The record that asks for a collection's history again, or (`false`) tells that it is being read.
+pub(crate) fn resync_record(at: &TopicPartition, collection: &str, is_asked: bool) -> Append {
+    let value = is_asked.then(|| b"{}".to_vec());
+    record(at, &format!("{RESYNC}{collection}"), value)
+}
+
+/// The collection that a record of the state topic asks to be read again.
+pub(crate) fn resync_of(record: &Record) -> Option<&str> {
+    record.value.as_ref()?;
+    std::str::from_utf8(&record.key).ok()?.strip_prefix(RESYNC)
+}
+
+/// The record of how far a file is imported.
+pub(crate) fn import_record(at: &TopicPartition, file: &str, done: &Done) -> Append {
+    let value = serde_json::to_vec(done).expect("numbers and strings serialise");
+    record(at, &format!("{IMPORT}{file}"), Some(value))
+}
+
+/// A record of the state topic; `None` takes it away.
+pub(crate) fn record(at: &TopicPartition, key: &str, value: Option<Vec<u8>>) -> Append {
     Append {
         at: at.clone(),
         timestamp: None,

@@ -165,6 +165,18 @@ impl Work {
         until.is_some()
     }
 
+    /// Begins the history again, beside the live track where there is one. Returns the state records of a list.
+    pub(crate) fn again(&mut self, since: i64, now: i64) -> Vec<(String, Option<Vec<u8>>)> {
+        match &mut self.ledger {
+            Some(ledger) => ledger.forget(),
+            None => {
+                self.past = Some(Place::since(since).until(now - LIVE_BEGINS_BEFORE).into());
+                self.cursor.place = Some(self.kept());
+                Vec::new()
+            }
+        }
+    }
+
     /// The second at which the past ends, where the first page of an export leaves a long one before it.
     ///
     /// Its first page tells Zendesk's time, which is all that is needed to begin near the present.

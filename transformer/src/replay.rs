@@ -10,6 +10,7 @@ use zenfloe_log::{Append, Batch, Bounds, Done, Log, Writer};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::config::bytes;
+use crate::meter::Meter;
 use crate::patience::{Stop, or_stopped, patiently};
 use crate::plans::Plans;
 use crate::rules::{Fingerprint, Rules};
@@ -77,6 +78,7 @@ struct Job {
     is_resumed: bool,
     progress: ReplayProgress,
     checked: Instant,
+    meter: Meter,
     records: u64,
     rows: u64,
     dead: u64,
@@ -96,6 +98,7 @@ impl Job {
         stop: &Stop,
     ) -> Result<Option<Self>, StageError> {
         let log = parts.log.clone();
+        let meter = Meter::new(&parts.source);
         let plans = plans::compile(&parts)?;
         let writer = if what.is_dry_run {
             None
@@ -139,6 +142,7 @@ impl Job {
             is_resumed,
             progress,
             checked: Instant::now(),
+            meter,
             records: 0,
             rows: 0,
             dead: 0,
@@ -208,6 +212,7 @@ impl Job {
         crew.worker = Some(worker);
         let made = made?;
         or_stopped!(self.commit(made.out, batch.positions.clone(), stop).await?);
+        self.meter.count(&made.tally);
         self.records += made.tally.records();
         self.rows += made.tally.rows();
         self.dead += made.tally.dead();

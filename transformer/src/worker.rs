@@ -206,7 +206,12 @@ impl Address<'_> {
         version: RowVersion,
         value: Bytes,
     ) -> Result<(), Fault> {
-        let key = match self.keying {
+        // An imported state is older than what came live, and must not take its place when the topic is compacted.
+        let keying = match version.extracted_at {
+            0 => Keying::Versioned,
+            _ => self.keying,
+        };
+        let key = match keying {
             Keying::Live => CleanKey::live(row_key),
             Keying::Versioned => CleanKey::versioned(row_key, &version),
         };

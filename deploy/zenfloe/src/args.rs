@@ -32,6 +32,15 @@ pub(crate) enum Command {
     Check(WithConfig),
     /// Writes a commented configuration to begin with
     Init(Init),
+    /// Publishes the records of Zendesk's own data export, as if they had been fetched
+    Import(Import),
+    /// Reads a collection's history again, beside what changes
+    Resync(Resync),
+    /// Takes a source away
+    #[command(subcommand)]
+    Source(Source),
+    /// Logs in to an account in the browser and keeps the tokens
+    Login(Login),
     /// Transforms records again that are in Kafka (or the file log) already
     Replay(Replay),
     /// Lists, shows and retries what could not be transformed or loaded
@@ -161,6 +170,73 @@ pub(crate) enum Warehouse {
     Snowflake,
     /// PostgreSQL
     Postgres,
+}
+
+/// `zenfloe import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// What the records are: tickets, users, …
+    #[arg(long, value_name = "C")]
+    pub(crate) collection: String,
+    /// Publishes again what was imported before, as after the loss of a topic
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Files of one record a line, or of one JSON array; plain or gzip
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `zenfloe resync`.
+#[derive(Debug, Args)]
+pub(crate) struct Resync {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// The collection (may be given again)
+    #[arg(long = "collection", value_name = "C", required = true)]
+    pub(crate) collections: Vec<String>,
+}
+
+/// `zenfloe source`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Source {
+    /// Says what of a source stays and what goes, and with --yes makes its extractor forget it
+    Remove {
+        #[command(flatten)]
+        config: WithConfig,
+        /// The source
+        #[arg(value_name = "S")]
+        source: String,
+        /// Does it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `zenfloe login`.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// Where the browser comes back to, http://localhost:PORT/callback: a redirect URL of the OAuth client
+    #[arg(long, value_name = "PORT", default_value_t = 8976)]
+    pub(crate) port: u16,
+    /// Writes a Kubernetes Secret manifest there instead of the token file; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Prints the address and opens no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
 }
 
 /// `zenfloe replay`.

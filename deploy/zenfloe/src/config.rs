@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
 use zenfloe_loader::DestinationConfig;
 use zenfloe_log_kafka::KafkaConfig;
 use zenfloe_process::{AdminConfig, ExitCode, Failure, LogFormat, load_config};
 use zenfloe_record::SourceName;
+use zenfloe_zendesk::Auth;
 
 /// The configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,6 +40,24 @@ pub(crate) struct Config {
     /// The port for probes and metrics.
     #[serde(default)]
     pub(crate) admin: AdminConfig,
+    /// The source that stands first in the file.
+    #[serde(skip)]
+    first: Option<SourceName>,
+}
+
+/// The sources by their place in the file.
+#[derive(Deserialize)]
+struct Order {
+    #[serde(default)]
+    sources: BTreeMap<Spanned<SourceName>, IgnoredAny>,
+}
+
+impl Order {
+    fn first(text: &str) -> Option<SourceName> {
+        let order: Self = toml::from_str(text).ok()?;
+        let first = order.sources.into_keys().min_by_key(|name| name.span().start)?;
+        Some(first.into_inner())
+    }
 }
 
 /// The queue between the stages.
@@ -123,6 +144,9 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         let mut config: Self =
             load_config(path).map_err(|error| Failure::from_error(ExitCode::Configuration, &error))?;
+        // It has just been read; should it be gone, there is no order to keep.
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        config.first = Order::first(&text);
         config.resolve(path.parent().unwrap_or(Path::new("")));
         config.check(path)?;
         Ok(config)
@@ -135,6 +159,11 @@ impl Config {
         at(&mut self.keys.token);
         if let LogConfig::File(file) = &mut self.log {
             at(&mut file.path);
+        }
+        for source in self.sources.values_mut() {
+            if let Auth::OauthLogin { tokens, .. } = &mut source.zendesk.auth {
+                at(tokens);
+            }
         }
         for destination in self.destinations.values_mut() {
             destination.resolve(folder);
@@ -181,12 +210,26 @@ impl Config {
             .unwrap_or_else(|| "local".into())
     }
 
-    /// A destination as a source fills it: each source has a schema, or a file, of its own.
+    /// A destination as a source fills it: from the second source on each has a schema, or a file, of its own name.
     pub(crate) fn destination(&self, name: &str, source: &SourceName) -> DestinationConfig {
         let written = &self.destinations[name];
-        match self.sources.len() {
-            1 => written.clone(),
-            _ => written.of_source(source),
+        match self.is_first(source) {
+            true => written.clone(),
+            false => written.of_source(source),
+        }
+    }
+
+    /// Claims that a source has the destinations as they are written: the first one of the file. Another one that is
+    /// added to the file later moves no table.
+    fn is_first(&self, source: &SourceName) -> bool {
+        self.sources.len() == 1 || self.first.as_ref() == Some(source)
+    }
+
+    /// This process's name among the loaders of a destination, which has one for each source.
+    pub(crate) fn loader_member(&self, source: &SourceName) -> String {
+        match self.is_first(source) {
+            true => self.member(),
+            false => format!("{}-{source}", self.member()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the errors of the crates mean for whoever started the process.
 
 use zenfloe_destination::LoadError;
+use zenfloe_keyring::OpenError;
 use zenfloe_log::LogError;
 use zenfloe_process::{ExitCode, Failure};
 use zenfloe_zendesk::{Fault, SourceError};
@@ -11,8 +12,12 @@ pub(crate) fn of_extractor(error: &zenfloe_extractor::StageError) -> Failure {
     let code = match error {
         StageError::Log(log) => code_of_log(log),
         StageError::Source(source) => code_of_source(source),
-        StageError::NoSuchCollection { .. } => ExitCode::Configuration,
-        StageError::State { .. } | StageError::GaveUp { .. } => ExitCode::Failed,
+        StageError::NoSuchCollection { .. } | StageError::NotSelected { .. } => ExitCode::Configuration,
+        StageError::File { .. } => ExitCode::Usage,
+        StageError::Login {
+            source: OpenError::UnknownKeyVersion(_),
+        } => ExitCode::KeyVersion,
+        StageError::State { .. } | StageError::GaveUp { .. } | StageError::Login { .. } => ExitCode::Failed,
     };
     Failure::from_error(code, error).remedy(remedy(code))
 }

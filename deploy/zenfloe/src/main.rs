@@ -12,15 +12,19 @@ mod config;
 mod dead;
 mod demo;
 mod failure;
+mod import;
 mod init;
 mod keys;
+mod login;
 mod parts;
 mod pipeline;
 mod pulse;
 mod reference;
 mod replay;
+mod resync;
 mod run;
 mod show;
+mod source;
 mod status;
 mod warehouse;
 
@@ -50,6 +54,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Status(status) => quietly(status::status(&status)),
         Command::Check(check) => quietly(check::check(&check)),
         Command::Init(init) => init::init(&init),
+        Command::Import(import) => quietly(import::import(&import)),
+        Command::Resync(resync) => quietly(resync::resync(&resync)),
+        Command::Source(source) => quietly(source::source(&source)),
+        Command::Login(login) => quietly(login::login(&login)),
         Command::Replay(replay) => quietly(replay::replay(&replay)),
         Command::Dead(dead) => quietly(dead::dead(&dead)),
         Command::Keys(keys) => keys::keys(&keys),

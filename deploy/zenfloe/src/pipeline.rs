@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Catalog;
-use zenfloe_extractor::Mode;
-use zenfloe_keyring::Sealer;
+use zenfloe_extractor::{Mode, Shared, Turns};
 use zenfloe_process::{ExitCode, Failure, Health};
 use zenfloe_record::SourceName;
 use zenfloe_zendesk::Clock;
@@ -98,10 +97,10 @@ impl Pipeline<'_> {
             tasks: JoinSet::new(),
             stop: stop.child_token(),
             upstream: Upstream {
-                extracting: if has(StageName::Extract) {
-                    self.config.sources.len()
-                } else {
-                    0
+                extracting: match (has(StageName::Extract), self.once) {
+                    (true, true) => self.config.sources.len(),
+                    (true, false) => 1,
+                    (false, _) => 0,
                 },
                 transforming: if has(StageName::Transform) {
                     self.config.sources.len()
@@ -115,10 +114,12 @@ impl Pipeline<'_> {
             drain: self.config.process.drain,
             shown: Shown::default(),
         };
+        match (has(StageName::Extract), self.once) {
+            (true, true) => self.start_passes(&mut running)?,
+            (true, false) => self.start_sharing(&mut running)?,
+            (false, _) => {}
+        }
         for (name, source) in &self.config.sources {
-            if has(StageName::Extract) {
-                self.start_extractor(name, source, &mut running)?;
-            }
             if has(StageName::Transform) {
                 self.start_transformer(name, source, &mut running)?;
             }
@@ -132,29 +133,65 @@ impl Pipeline<'_> {
         Ok(running)
     }
 
-    fn start_extractor(&self, name: &SourceName, source: &SourceConfig, running: &mut Running) -> Result<(), Failure> {
-        let progress = zenfloe_extractor::Progress::default();
-        let parts = zenfloe_extractor::Parts {
+    /// One pass over every source, whoever else may be at work.
+    fn start_passes(&self, running: &mut Running) -> Result<(), Failure> {
+        for (name, source) in &self.config.sources {
+            let parts = self.extractor_parts(name, source, Mode::Once)?;
+            let (stop, label, progress) = (running.stop.clone(), name.to_string(), parts.progress.clone());
+            let turns = progress.clone();
+            self.watch("extract", &label, move || turns.turns(), running);
+            running.shown.extractors.push((name.clone(), progress));
+            running.tasks.spawn(async move {
+                let done = zenfloe_extractor::run(parts, stop).await;
+                let done = done.map_err(|error| failure::of_extractor(&error))?;
+                Ok(ended(StageName::Extract, label, done.is_complete))
+            });
+        }
+        Ok(())
+    }
+
+    /// Those of the sources that fall to this process among its like.
+    fn start_sharing(&self, running: &mut Running) -> Result<(), Failure> {
+        let mut sources = Vec::new();
+        for (name, source) in &self.config.sources {
+            let parts = self.extractor_parts(name, source, source.extract.mode())?;
+            running.shown.extractors.push((name.clone(), parts.progress.clone()));
+            sources.push(parts);
+        }
+        let turns = Turns::default();
+        let shared = Shared {
+            sources,
+            member: self.config.member(),
+            log: self.base.log.clone(),
+            turns: turns.clone(),
+        };
+        self.watch("extract", "sources", move || turns.count(), running);
+        let stop = running.stop.clone();
+        running.tasks.spawn(async move {
+            let done = zenfloe_extractor::share(shared, stop).await;
+            let done = done.map_err(|error| failure::of_extractor(&error))?;
+            Ok(ended(StageName::Extract, "sources".into(), done.is_complete))
+        });
+        Ok(())
+    }
+
+    fn extractor_parts(
+        &self,
+        name: &SourceName,
+        source: &SourceConfig,
+        mode: Mode,
+    ) -> Result<zenfloe_extractor::Parts, Failure> {
+        Ok(zenfloe_extractor::Parts {
             source: name.clone(),
             config: source.extract.clone(),
-            mode: if self.once { Mode::Once } else { source.extract.mode() },
+            mode,
             catalog: Catalog::builtin(),
             api: parts::api(source)?,
             log: self.base.log.clone(),
-            sealer: Sealer::new(&parts::seal_keys(self.config)?, name),
+            seal_keys: parts::seal_keys(self.config)?,
             clock: Clock::real(),
-            progress: progress.clone(),
-        };
-        let (stop, label) = (running.stop.clone(), name.to_string());
-        let turns = progress.clone();
-        self.watch("extract", &label, move || turns.turns(), running);
-        running.shown.extractors.push((name.clone(), progress));
-        running.tasks.spawn(async move {
-            let done = zenfloe_extractor::run(parts, stop).await;
-            let done = done.map_err(|error| failure::of_extractor(&error))?;
-            Ok(ended(StageName::Extract, label, done.is_complete))
-        });
-        Ok(())
+            progress: zenfloe_extractor::Progress::default(),
+        })
     }
 
     fn start_transformer(
@@ -194,7 +231,7 @@ impl Pipeline<'_> {
             config: self.config.load.clone(),
             log: self.base.log.clone(),
             registry: self.base.registry.clone(),
-            member: self.config.member(),
+            member: self.config.loader_member(source),
             progress: progress.clone(),
             caught_up: running.upstream.transformed.clone(),
         };

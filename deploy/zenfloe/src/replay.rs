@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use zenfloe_process::{ExitCode, Failure, stop_on_signal};
+use zenfloe_process::{ExitCode, Failure, Health, init_metrics, serve_admin, stop_on_signal};
 use zenfloe_transformer::{From, Parts, Progress, Replay, ReplayProgress, Replayed, Span};
 
 use crate::args;
@@ -24,6 +24,7 @@ pub(crate) async fn replay(command: &args::Replay) -> Result<(), Failure> {
     let parts = transformer_parts(&config, &base, (name, source), Progress::default())?;
     refuse_unknown(&parts, &what)?;
     let stop = stop_on_signal().map_err(|error| Failure::from_error(ExitCode::Failed, &error))?;
+    show_metrics(&config, &stop).await;
     let progress = ReplayProgress::default();
     let told = CancellationToken::new();
     let teller = tokio::spawn(tell(progress.clone(), told.clone()));
@@ -33,6 +34,18 @@ pub(crate) async fn replay(command: &args::Replay) -> Result<(), Failure> {
     let done = done.map_err(|error| failure::of_transformer(&error))?;
     report(&done, command.dry_run);
     Ok(())
+}
+
+/// Serves the replay's metrics. Beside a service that has the port the replay goes on without.
+async fn show_metrics(config: &Config, stop: &CancellationToken) {
+    let Ok(metrics) = init_metrics() else { return };
+    match serve_admin(&config.admin, Health::default(), metrics, stop.clone()).await {
+        Ok(admin) => eprintln!("metrics: http://{}/metrics", admin.address),
+        Err(error) => eprintln!(
+            "no metrics of this replay: the admin port {} is taken ({error})",
+            config.admin.listen
+        ),
+    }
 }
 
 fn what(command: &args::Replay) -> Result<Replay, Failure> {

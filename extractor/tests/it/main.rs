@@ -1,6 +1,8 @@
 //! The stage over a log and an account in memory.
 
 mod account;
+mod resync;
+mod share;
 mod simulated;
 mod stage;
 mod topics;
@@ -13,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use topics::{KeyFile, Topics};
 use zenfloe_catalog::Catalog;
 use zenfloe_extractor::{Config, Drained, Mode, Parts, Progress, StageError, run};
-use zenfloe_keyring::Sealer;
 use zenfloe_log::Log;
 use zenfloe_log::memory::MemoryLog;
 use zenfloe_record::SourceName;
@@ -53,7 +54,7 @@ impl Bench {
             catalog: Catalog::builtin(),
             api,
             log: self.topics.log.clone(),
-            sealer: Sealer::new(&self.topics.keys.load(), &self.topics.source),
+            seal_keys: self.topics.keys.load(),
             clock: self.clock.clone(),
             progress: self.progress.clone(),
         }

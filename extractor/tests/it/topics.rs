@@ -93,6 +93,15 @@ impl Topics {
         raw
     }
 
+    /// The same; nothing where the topic has not been made yet.
+    pub(crate) async fn raw_or_none(&self, collection: &str) -> Vec<Raw> {
+        let topic = Topic::raw(&self.source, collection);
+        match self.log.topic(&topic).await.expect("the log answers") {
+            Some(_) => self.raw(collection).await,
+            None => Vec::new(),
+        }
+    }
+
     /// Key and JSON of every record, sorted; a deletion has a `-` before its key.
     pub(crate) async fn contents(&self, collection: &str) -> Vec<(String, String)> {
         let raw = self.raw(collection).await.into_iter();

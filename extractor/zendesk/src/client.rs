@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -21,7 +21,8 @@ use crate::scan;
 use crate::size::PageSize;
 use crate::step::{Exchange, Step};
 use crate::{
-    Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, RawRecord, Source, SourceError, Unavailability,
+    Clock, Config, ConfigError, Fault, Identity, Note, Page, Place, RawRecord, Source, SourceError, TokenPair,
+    Unavailability, Vault,
 };
 
 /// A Zendesk account's API.
@@ -69,23 +70,28 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How far before the last good row reading starts again when a cursor is refused.
 const RESTART_OVERLAP: i64 = 60;
 
+/// The client of an account's host.
+pub(crate) fn http(config: &Config, base: &Url) -> Result<reqwest::Client, ConfigError> {
+    // A second provider in one process is refused, which is fine: the first one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut http = reqwest::Client::builder()
+        .user_agent(concat!("zenfloe/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(config.timeout)
+        .gzip(true);
+    if is_loopback(base) {
+        http = http.no_proxy();
+    }
+    http.build().map_err(ConfigError::Http)
+}
+
 impl Client {
     /// Makes a client; reads the secrets but makes no request.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, ConfigError> {
         let base = config.base()?;
-        // A second provider in one process is refused, which is fine: the first one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("zenfloe/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(config.timeout)
-            .gzip(true);
-        if is_loopback(&base) {
-            http = http.no_proxy();
-        }
         Ok(Self {
-            http: http.build().map_err(ConfigError::Http)?,
+            http: http(config, &base)?,
             credentials: Credentials::new(&config.auth)?,
             max_response: usize::try_from(config.max_response.as_u64()).unwrap_or(usize::MAX),
             base,
@@ -333,6 +339,19 @@ impl Source for Client {
             return Err(about(self.refusal(&answer)));
         }
         who(&answer.body).map_err(|fault| about(answer.failed(fault)))
+    }
+
+    async fn entrust(&self, vault: Option<Arc<dyn Vault>>, kept: Option<Vec<u8>>) {
+        if let Credentials::Rotating(rotation) = &self.credentials {
+            let kept = kept.as_deref().and_then(TokenPair::decode);
+            rotation.entrust(vault, kept).await;
+        }
+    }
+
+    async fn settle(&self) {
+        if let Credentials::Rotating(rotation) = &self.credentials {
+            rotation.settle().await;
+        }
     }
 }
 

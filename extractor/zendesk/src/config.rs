@@ -52,6 +52,20 @@ pub enum Auth {
         #[serde(default = "default_scope")]
         scope: String,
     },
+    /// A person's login by `zenfloe login` (grant `authorization_code` with PKCE); it acts as that person, who must be
+    /// an admin. The token file is the seed: once the extractor has renewed the tokens, they live in its state topic.
+    OauthLogin {
+        /// The client's unique identifier.
+        client_id: String,
+        /// Its secret; none for a public client.
+        #[serde(default)]
+        client_secret: Option<Secret>,
+        /// The token file that `zenfloe login` writes.
+        tokens: PathBuf,
+        /// What the tokens may do; `read` reads everything.
+        #[serde(default = "default_scope")]
+        scope: String,
+    },
     /// An API token of an admin. Zendesk has announced the end of API tokens.
     ApiToken {
         /// The admin's e-mail address.

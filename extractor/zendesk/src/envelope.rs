@@ -161,7 +161,7 @@ impl<'b> Attachment<'b> {
 }
 
 /// The joined parts of a record's key; empty when one is missing.
-fn record_key(json: &[u8], paths: &[Path]) -> Vec<u8> {
+pub(crate) fn record_key(json: &[u8], paths: &[Path]) -> Vec<u8> {
     let parts: Option<Vec<_>> = paths.iter().map(|path| text_at(json, path)).collect();
     parts
         .map(|parts| row_key(parts.iter().map(String::as_str)))

@@ -73,6 +73,12 @@ pub enum Fault {
     /// The access token has expired or was withdrawn; a new one is fetched.
     #[error("the access token was refused; fetching a new one")]
     TokenRefused,
+    /// A new pair of tokens is not kept yet; it is not used before.
+    #[error("the new access token is not kept yet: {what}")]
+    NotKept {
+        /// Why.
+        what: String,
+    },
     /// The account's plan, the role or the scope does not allow it.
     #[error("not available ({why}): Zendesk said `{said}`")]
     NotAvailable {
@@ -138,9 +144,11 @@ impl SourceError {
             Fault::TooRecent => Class::Retry {
                 after: Some(Duration::from_secs(60)),
             },
-            Fault::TooHeavy { .. } | Fault::Transport(_) | Fault::Broken { .. } | Fault::TokenRefused => {
-                Class::Retry { after: None }
-            }
+            Fault::TooHeavy { .. }
+            | Fault::Transport(_)
+            | Fault::Broken { .. }
+            | Fault::TokenRefused
+            | Fault::NotKept { .. } => Class::Retry { after: None },
             Fault::NotAvailable { .. } | Fault::Refused { .. } => Class::Reject,
             Fault::Unauthorized { .. } | Fault::NoSuchAccount { .. } | Fault::ForeignRedirect { .. } => Class::Stop,
         }

@@ -17,12 +17,16 @@ mod config;
 mod envelope;
 mod error;
 mod failure;
+mod login;
 mod page;
 mod place;
 mod refusal;
+mod rotation;
 mod scan;
 mod size;
 mod step;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use zenfloe_catalog::Collection;
@@ -31,8 +35,10 @@ pub use client::Client;
 pub use clock::Clock;
 pub use config::{Auth, Config, ConfigError, Secret};
 pub use error::{Class, Fault, SourceError, Unavailability};
+pub use login::{Login, LoginError, TokenPair};
 pub use page::{Identity, Note, Page, RawRecord};
 pub use place::Place;
+pub use rotation::Vault;
 
 /// Where records come from.
 #[async_trait]
@@ -49,4 +55,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// Asks who the credentials belong to; an anonymous answer is an error.
     async fn identity(&self) -> Result<Identity, SourceError>;
+
+    /// Gives the source a place for what it must not lose, and what was kept there last.
+    ///
+    /// Without a place the source does nothing that would have to be kept: it renews no login.
+    async fn entrust(&self, _vault: Option<Arc<dyn Vault>>, _kept: Option<Vec<u8>>) {}
+
+    /// Waits until nothing is under way that would have to be kept; the place must be served meanwhile.
+    async fn settle(&self) {}
 }

@@ -1,8 +1,9 @@
 use bytes::Bytes;
+use zenfloe_catalog::Collection;
 use zenfloe_pacing::Reading;
 use zenfloe_record::Micros;
 
-use crate::Place;
+use crate::{Place, envelope};
 
 /// One answer of the API.
 #[derive(Debug, Clone)]
@@ -48,6 +49,18 @@ pub struct RawRecord {
     pub partition_key: Vec<u8>,
     /// The record.
     pub json: Bytes,
+}
+
+impl RawRecord {
+    /// A record that came without a page, as in a file of the account's own export.
+    pub fn read(collection: &Collection, json: Bytes) -> Self {
+        let partition_key = envelope::text_at(&json, &collection.record.partition_key);
+        Self {
+            key: envelope::record_key(&json, &collection.record.key),
+            partition_key: partition_key.unwrap_or_default().into_bytes(),
+            json,
+        }
+    }
 }
 
 /// Prints lengths, never contents.

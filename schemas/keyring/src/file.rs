@@ -68,6 +68,7 @@ pub enum KeyFileError {
 }
 
 /// The versions of one root key. The newest is used, the older ones still open.
+#[derive(Clone)]
 struct Roots(BTreeMap<KeyVersion, Key>);
 
 impl Roots {
@@ -155,6 +156,7 @@ fn parse_line(line: &str) -> Option<(KeyVersion, Key)> {
 macro_rules! key_file {
     ($(#[$doc:meta])* $name:ident, $kind:expr) => {
         $(#[$doc])*
+        #[derive(Clone)]
         pub struct $name(Roots);
 
         impl $name {

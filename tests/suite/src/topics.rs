@@ -1,6 +1,7 @@
 //! What the topics hold, read committed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -52,17 +53,28 @@ pub struct Topics {
 impl Topics {
     /// Connects to the test's broker with the test's keys.
     pub async fn open(world: &World) -> anyhow::Result<Self> {
+        Self::of(&world.kafka.brokers, SOURCE, &world.path("seal.key")).await
+    }
+
+    /// Connects to a broker for one source.
+    pub async fn of(brokers: &str, source: &str, keys: &Path) -> anyhow::Result<Self> {
         let config = KafkaConfig {
-            brokers: world.kafka.brokers.split(',').map(str::to_owned).collect(),
+            brokers: brokers.split(',').map(str::to_owned).collect(),
             ..KafkaConfig::default()
         };
-        let source = SourceName::new(SOURCE)?;
-        let keys = SealKeys::load(&world.path("seal.key"))?;
+        let source = SourceName::new(source)?;
+        let keys = SealKeys::load(keys)?;
         Ok(Self {
             log: KafkaLog::connect(config).await?,
             opener: Opener::new(keys, &source),
             source,
         })
+    }
+
+    /// Where the source's state topic ends: it grows with every page.
+    pub async fn state_end(&self) -> anyhow::Result<i64> {
+        let at = TopicPartition::new(Topic::state(&self.source), 0);
+        Ok(self.log.bounds(&at).await?.end)
     }
 
     /// All topics of the source whose names go on with `part`.

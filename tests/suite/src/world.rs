@@ -10,9 +10,9 @@ use zenfloe_harness::{Child, Kafka, Postgres, Program, Registry};
 /// The source's name.
 pub(crate) const SOURCE: &str = "acme";
 /// The account's time runs so many times as fast as the machine's, so that the minute that exports hold back is short.
-const SPEED: f64 = 30.0;
+pub(crate) const SPEED: f64 = 30.0;
 /// The longest that a process may take to move what is left, or to stop.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A process of the pipeline that can be killed and started again.
 pub struct Stage {
@@ -24,6 +24,16 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// A process that writes its logs into a folder; not started yet.
+    pub(crate) fn new(name: &'static str, program: Program, logs: PathBuf) -> Self {
+        Self {
+            name,
+            program,
+            child: None,
+            logs,
+        }
+    }
+
     /// Starts it, again if need be.
     pub fn start(&mut self) -> anyhow::Result<()> {
         self.child = Some(self.program.start(&self.logs)?);
@@ -185,12 +195,7 @@ listen = "127.0.0.1:0"
             .env("ZENFLOE_LOG", "info")
             .env("HOSTNAME", name)
             .current_dir(self.folder.path());
-        Ok(Stage {
-            name,
-            program,
-            child: None,
-            logs: self.folder.path().to_owned(),
-        })
+        Ok(Stage::new(name, program, self.folder.path().to_owned()))
     }
 
     /// Runs a command to its end and returns what it printed; fails unless it ends with 0.
@@ -238,7 +243,7 @@ listen = "127.0.0.1:0"
 }
 
 /// The product's binary, built beside this test.
-fn binary() -> anyhow::Result<PathBuf> {
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(Path::parent).context("a test lies in `deps`")?;
     let binary = folder.join("zenfloe");

@@ -4,5 +4,8 @@ mod bench;
 mod commands;
 mod demo;
 mod faults;
+mod import;
+mod login;
 mod snowflake;
+mod sources;
 mod status;

@@ -1,11 +1,11 @@
 //! The line to Zendesk: small pages, and a place where the process dies.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use zenfloe_catalog::Collection;
-use zenfloe_zendesk::{Client, Identity, Page, Place, Source, SourceError};
+use zenfloe_zendesk::{Client, Identity, Page, Place, Source, SourceError, Vault};
 
 /// When a request is the last one of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,5 +79,13 @@ impl Source for Line {
 
     async fn identity(&self) -> Result<Identity, SourceError> {
         self.client.identity().await
+    }
+
+    async fn entrust(&self, vault: Option<Arc<dyn Vault>>, kept: Option<Vec<u8>>) {
+        self.client.entrust(vault, kept).await;
+    }
+
+    async fn settle(&self) {
+        self.client.settle().await;
     }
 }

@@ -88,7 +88,7 @@ async fn the_scan_finds_what_is_planted() -> anyhow::Result<()> {
 }
 
 /// Random unless it is given, so that runs differ; a failure prints it.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = std::env::var("ZENFLOE_SEED").ok().and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| fastrand::u64(..1_000_000))
 }
