@@ -46,6 +46,8 @@ fn write_yaml(text: &mut String, value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) => {
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by_key(|(key, _)| place(key));
             for (key, held) in fields {
                 write_entry(text, &format!("{indent}{key}:"), held, depth);
             }
@@ -59,6 +61,14 @@ fn write_yaml(text: &mut String, value: &Value, depth: usize) {
             let _ = writeln!(text, "{indent}{plain}");
         }
     }
+}
+
+/// What something is called stands before what is said of it; the longest comes last.
+fn place(key: &str) -> usize {
+    let order = ["version", "name", "description", "config", "data_tests", "database", "schema"];
+    let last = ["columns", "tables", "models", "sources"];
+    let found = order.iter().position(|known| *known == key);
+    found.unwrap_or(if last.contains(&key) { 99 } else { 50 })
 }
 
 /// A key and its value: on one line where that is short.
