@@ -79,7 +79,7 @@ pub struct FivetranColumn {
 #[must_use]
 pub fn columns() -> Vec<FivetranColumn> {
     let lines = CSV.lines().skip(1).filter(|line| !line.is_empty());
-    lines.map(|line| column(line)).collect()
+    lines.map(column).collect()
 }
 
 fn column(line: &str) -> FivetranColumn {

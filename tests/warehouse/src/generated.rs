@@ -46,6 +46,8 @@ fn write_yaml(text: &mut String, value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) => {
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by_key(|(key, _)| place(key));
             for (key, held) in fields {
                 write_entry(text, &format!("{indent}{key}:"), held, depth);
             }
@@ -59,6 +61,22 @@ fn write_yaml(text: &mut String, value: &Value, depth: usize) {
             let _ = writeln!(text, "{indent}{plain}");
         }
     }
+}
+
+/// What something is called stands before what is said of it; the longest comes last.
+fn place(key: &str) -> usize {
+    let order = [
+        "version",
+        "name",
+        "description",
+        "config",
+        "data_tests",
+        "database",
+        "schema",
+    ];
+    let last = ["columns", "tables", "models", "sources"];
+    let found = order.iter().position(|known| *known == key);
+    found.unwrap_or(if last.contains(&key) { 99 } else { 50 })
 }
 
 /// A key and its value: on one line where that is short.
@@ -250,17 +268,12 @@ fn accepted(values: &Values) -> Value {
 
 fn fivetran_models() -> Value {
     let models = fivetran::tables().into_iter().map(|table| {
-        let columns = fivetran::columns().into_iter().filter(|column| column.table == table);
-        let names: Vec<Value> = columns
-            .map(|column| json!({"name": column.name, "quote": true}))
-            .collect();
         let alias = "{{ '".to_owned() + &table + "' | upper if target.type == 'snowflake' else '" + &table + "' }}";
         json!({
             "name": format!("fivetran__{table}"),
             "description": format!("Fivetran's `{table}`, made of Zenfloe's tables."),
             // `group` and `user` are reserved words.
             "config": {"enabled": "{{ var('fivetran') }}", "alias": alias, "quoting": {"identifier": true}},
-            "columns": names,
         })
     });
     json!({"version": 2, "models": models.collect::<Vec<_>>()})

@@ -105,8 +105,11 @@ pub fn form_of(statement: &str) -> Option<&'static str> {
     })
 }
 
-/// Runs statements on the stand-in at `port`; each gives its rows or what was wrong.
-pub fn run(port: u16, statements: &[String]) -> Result<Vec<Result<Vec<Vec<Option<String>>>, String>>> {
+/// What a statement gave: its rows, or what was wrong.
+pub type Said = Result<Vec<Vec<Option<String>>>, String>;
+
+/// Runs statements on the stand-in at `port`.
+pub fn run(port: u16, statements: &[String]) -> Result<Vec<Said>> {
     let mut python = Command::new(snowflake_sim::programs()?.join("python"))
         .args(["-c", include_str!("statements.py")])
         .arg(port.to_string())
