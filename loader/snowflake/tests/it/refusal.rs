@@ -154,13 +154,13 @@ async fn a_check_names_each_grant_that_is_missing() {
             on_schema("CREATE TEMPORARY TABLE"),
         ),
         (
-            "INSERT INTO",
+            "FLATTEN",
             "warehouse",
             "GRANT USAGE, OPERATE ON WAREHOUSE LOAD TO ROLE LOADER;".into(),
         ),
         ("CREATE OR REPLACE VIEW", "make views", on_schema("CREATE VIEW")),
         (
-            "PUT ",
+            "PUT 'file",
             "upload",
             format!("GRANT READ, WRITE ON STAGE ZENDESK.{schema}.LOAD_STAGE TO ROLE LOADER;"),
         ),
