@@ -518,7 +518,12 @@ impl Fate for Overtaken {
 #[tokio::test]
 async fn a_writer_that_had_lost_its_place_goes_on_from_what_another_one_left() {
     let mut bench = Bench::new();
-    let log = FatedLog::new(bench.topics.log.clone(), Overtaken { left: AtomicU32::new(4) });
+    let log = FatedLog::new(
+        bench.topics.log.clone(),
+        Overtaken {
+            left: AtomicU32::new(4),
+        },
+    );
     bench.topics.log = log.clone();
     bench.once(Arc::new(Account::with(&ALL))).await.expect("a pass");
     assert_eq!(log.fate().left.load(Ordering::Relaxed), 0);

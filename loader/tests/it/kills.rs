@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use zenfloe_destination::Mode;
 use zenfloe_destination::contract::Line;
 use zenfloe_loader::{Drained, run};
+use zenfloe_log::LogError;
+use zenfloe_log::fated::{Call, Fate, FatedLog};
 use zenfloe_record::RowVersion;
 
 use crate::bench::{Bench, fired, until};
@@ -193,8 +196,25 @@ async fn a_stop_flushes_what_is_in_hand() {
     assert_eq!(bench.query("SELECT count(*) FROM things"), ["2"]);
 }
 
+/// Counts a reader's signs of life.
+#[derive(Default)]
+struct Signs(AtomicU32);
+
+impl Fate for Signs {
+    async fn meet<T: Send>(
+        &self,
+        call: Call<'_>,
+        made: impl Future<Output = Result<T, LogError>> + Send,
+    ) -> Result<T, LogError> {
+        if call == Call::Stay {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        made.await
+    }
+}
+
 #[tokio::test]
-async fn a_destination_that_is_away_is_waited_for_until_the_stop() {
+async fn a_destination_that_is_away_is_waited_for_until_the_stop_and_the_group_knows() {
     let bench = Bench::new(Mode::Upsert).await;
     bench.append(&[Line::new(1, 1)]).await;
     bench.load_all().await;
@@ -207,10 +227,12 @@ async fn a_destination_that_is_away_is_waited_for_until_the_stop() {
         busy: Duration::from_millis(1),
     };
     parts.destination = Arc::new(zenfloe_sqlite::Sqlite::new(config));
+    let log = FatedLog::new(parts.log.clone(), Signs::default());
+    parts.log = log.clone();
     holder.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let loading = tokio::spawn(run(parts, stop.clone()));
     until("the loader waits", async || {
-        bench.progress.snapshot().waiting_for.is_some()
+        bench.progress.snapshot().waiting_for.is_some() && log.fate().0.load(Ordering::Relaxed) > 1
     })
     .await;
     stop.cancel();

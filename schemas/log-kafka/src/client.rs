@@ -117,6 +117,11 @@ pub(crate) fn consumer(config: &KafkaConfig, group: &str, member: Option<&str>) 
             "max.partition.fetch.bytes",
             config.partition_fetch_bytes.as_u64().to_string(),
         )
+        // Of no use to a reader; its default would be the least that may be fetched.
+        .set(
+            "message.max.bytes",
+            config.fetch_bytes.as_u64().clamp(1_000, 1_000_000).to_string(),
+        )
         // A cap, not a buffer: a fetch returns one whole batch even when it is larger than asked for.
         .set(
             "receive.message.max.bytes",

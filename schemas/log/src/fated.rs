@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use zenfloe_record::{Offset, Positions, TopicPartition};
@@ -16,6 +17,8 @@ use crate::{
 pub enum Call<'c> {
     /// A commit of the writer of this id.
     Commit(&'c str),
+    /// A reader's sign of life.
+    Stay,
     /// Anything else.
     Other,
 }
@@ -142,6 +145,9 @@ impl<F: Fate> Reader for FatedReader<F> {
     }
     async fn begin(&mut self, starts: &[(TopicPartition, Start)]) -> Result<(), LogError> {
         self.fate.meet(Call::Other, self.inner.begin(starts)).await
+    }
+    async fn stay(&mut self, wait: Duration) -> Result<(), LogError> {
+        self.fate.meet(Call::Stay, self.inner.stay(wait)).await
     }
     fn membership(&self) -> Membership {
         self.inner.membership()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zenfloe_log::{Assign, Limit, Log, Read, Reader, ReaderSpec, Start, Writer};
+use zenfloe_log::{Assign, Limit, Log, Read, Reader, ReaderSpec, Start};
 use zenfloe_log_kafka::KafkaLog;
 use zenfloe_record::TopicPartition;
 
