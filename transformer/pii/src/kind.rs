@@ -29,6 +29,12 @@ pub enum Kind {
     Iban,
     /// Social security number of the United States.
     Ssn,
+    /// Another national id, or the number of a passport or licence.
+    NationalId,
+    /// Date of birth.
+    BirthDate,
+    /// Name of an organization that the source knows.
+    Organization,
 }
 
 /// The names of all kinds; what [`zenfloe_keyring::Tokens::new`] has to prepare for a [`Privacy`](crate::Privacy).
@@ -44,7 +50,7 @@ pub const TOKEN_CLASSES: [&str; Kind::ALL.len()] = {
 
 impl Kind {
     /// Every kind, in the order of [`Kind::index`].
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Email,
         Self::Phone,
         Self::PhoneRaw,
@@ -58,6 +64,9 @@ impl Kind {
         Self::Card,
         Self::Iban,
         Self::Ssn,
+        Self::NationalId,
+        Self::BirthDate,
+        Self::Organization,
     ];
 
     /// The name in tokens, placeholders and metrics.
@@ -76,6 +85,9 @@ impl Kind {
             Self::Card => "card",
             Self::Iban => "iban",
             Self::Ssn => "ssn",
+            Self::NationalId => "national_id",
+            Self::BirthDate => "birth_date",
+            Self::Organization => "organization",
         }
     }
 

@@ -27,4 +27,4 @@ pub use privacy::{Counts, Privacy};
 
 /// The version of the normal forms and of the rules that find personal spans; a part of a transform
 /// configuration's fingerprint, because a change of either changes rows.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;

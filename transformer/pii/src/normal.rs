@@ -13,21 +13,22 @@ use crate::phone::Phones;
 /// |---|---|
 /// | email | trimmed, NFKC, lower case, domain in ASCII; dots and `+tags` kept |
 /// | phone | E.164; what cannot be read is `phone_raw` over its digits |
-/// | person, address | NFKC, case folded, white space collapsed |
+/// | person, organization, address | NFKC, case folded, white space collapsed |
 /// | ip | canonical text; an IPv4 address within IPv6 is the IPv4 address |
-/// | card, iban, ssn | letters and digits alone, upper case |
+/// | card, iban, ssn, national_id | letters and digits alone, upper case |
+/// | birth_date | `YYYY-MM-DD` |
 /// | external_id, handle, url, text | trimmed, NFKC, case kept: ids of most systems differ by it |
 pub(crate) fn normal_form(kind: Kind, value: &str, phones: &Phones, out: &mut String) -> Option<Kind> {
     let begin = out.len();
     let kind = match kind {
         Kind::Email => email(value, out),
         Kind::Phone | Kind::PhoneRaw => return phone(value, phones, out),
-        Kind::Person | Kind::Address => {
+        Kind::Person | Kind::Address | Kind::Organization => {
             fold::name(value, out);
             kind
         }
         Kind::Ip => ip(value, out),
-        Kind::Card | Kind::Iban | Kind::Ssn => {
+        Kind::Card | Kind::Iban | Kind::Ssn | Kind::NationalId => {
             out.extend(
                 value
                     .chars()
@@ -36,7 +37,7 @@ pub(crate) fn normal_form(kind: Kind, value: &str, phones: &Phones, out: &mut St
             );
             kind
         }
-        Kind::ExternalId | Kind::Handle | Kind::Url | Kind::Text => {
+        Kind::ExternalId | Kind::Handle | Kind::Url | Kind::Text | Kind::BirthDate => {
             fold::plain(value, out);
             kind
         }

@@ -35,6 +35,11 @@ impl Phones {
         })
     }
 
+    /// Claims that at home dates are written `7/30/1964`.
+    pub(crate) fn is_month_first(&self) -> bool {
+        self.regions.first().is_some_and(|home| home.is_north_american)
+    }
+
     pub(crate) fn regions(&self) -> &[Region] {
         &self.regions
     }

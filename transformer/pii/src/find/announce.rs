@@ -141,6 +141,20 @@ pub(crate) fn is_preceded(view: &str, place: usize, words: &[&str]) -> bool {
         .any(|word| line.match_indices(word).any(|(at, _)| starts_word(at)))
 }
 
+/// Claims that one of some names stands before a place on the same line: whole words, or for names of six letters
+/// and more the beginning of one.
+pub(crate) fn is_named(view: &str, place: usize, names: &[&str]) -> bool {
+    let line = line_before(view, place).to_lowercase();
+    let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let stands = |at: usize, name: &str| {
+        let after = line[at + name.len()..].chars().next();
+        !is_part(line[..at].chars().next_back()) && (name.len() >= 6 || !is_part(after))
+    };
+    names
+        .iter()
+        .any(|name| line.match_indices(name).any(|(at, _)| stands(at, name)))
+}
+
 /// The end of the line before a place; of the line above where that is a label, `Phone:`.
 fn line_before(view: &str, place: usize) -> &str {
     let mut start = place.saturating_sub(REACH);

@@ -1,10 +1,15 @@
 //! Finds personal spans in free text.
 
+mod address;
 mod announce;
+mod birth;
 mod card;
+mod checksum;
+mod code;
 mod email;
 mod iban;
 mod ip;
+mod national;
 mod phone;
 mod run;
 mod ssn;
@@ -76,16 +81,27 @@ impl Finder {
         email::Emails.find(&view.text, found);
         url::Urls.find(&view.text, found);
         ip::V6.find(&view.text, found);
-        iban::Ibans.find(&view.text, found);
-        runs(&view.text, |run: &Run<'_>| {
-            card::find(run, found);
-            ssn::find(run, found);
-            ip::find_v4(run, found);
-            phone::find(run, &self.phones, found);
-        });
+        if run::next_digit(view.text.as_bytes(), 0).is_some() {
+            self.find_numbers(&view.text, found);
+        }
         for span in &mut found[before..] {
             span.range = view.back(span.range.clone());
         }
+    }
+
+    /// What has a digit.
+    fn find_numbers(&self, view: &str, found: &mut Vec<Span>) {
+        iban::Ibans.find(view, found);
+        code::Codes.find(view, found);
+        address::find(view, found);
+        birth::find(view, self.phones.is_month_first(), found);
+        runs(view, |run: &Run<'_>| {
+            card::find(run, found);
+            ssn::find(run, found);
+            national::find(run, found);
+            ip::find_v4(run, found);
+            phone::find(run, &self.phones, found);
+        });
     }
 }
 
@@ -105,7 +121,7 @@ fn weight(kind: Kind) -> u8 {
         Kind::Iban => 8,
         Kind::Card => 7,
         Kind::Email => 6,
-        Kind::Ssn => 5,
+        Kind::Ssn | Kind::NationalId => 5,
         Kind::Ip => 4,
         Kind::Phone | Kind::PhoneRaw => 3,
         _ => 2,
