@@ -15,6 +15,8 @@
 //! The crate knows nothing of the product. A part that is missing is never skipped: it is installed
 //! where the machine allows it, otherwise the error says what to install.
 
+use std::path::PathBuf;
+
 mod cache;
 mod certificate;
 mod child;
@@ -39,6 +41,14 @@ pub use kafka::{Kafka, KafkaConfig, Operation, Resource, Security, User};
 pub use postgres::{Postgres, PostgresConfig};
 pub use registry::Registry;
 pub use usage::{Metrics, Usage};
+
+/// The file of labelled texts (JSON, MIT licence) that recall is measured by, fetched where the cache lacks it.
+///
+/// Blocking. What cannot be fetched is an error that names what was tried and how it failed.
+pub fn labelled_texts(progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    let folder = cache::ensure(&part::LABELLED_TEXTS, progress)?;
+    Ok(folder.join("presidio_evaluator-0.3.2/data/synth_dataset_v2.json"))
+}
 
 /// Fetches and installs everything that the services need, so that later starts find it at hand.
 ///

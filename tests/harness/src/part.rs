@@ -1,6 +1,7 @@
 //! The parts that are fetched: where from, which version, which files.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::error::Error;
 use crate::system;
@@ -23,6 +24,13 @@ pub(crate) enum Source {
     Archive {
         /// `group:artifact:version:packaging:classifier`.
         coordinates: &'static str,
+        /// The name under which it arrives.
+        file: &'static str,
+    },
+    /// The source distribution of a Python package, unpacked after its checksum was compared.
+    PythonSource {
+        /// `name==version`.
+        requirement: &'static str,
         /// The name under which it arrives.
         file: &'static str,
     },
@@ -64,14 +72,27 @@ pub(crate) const REGISTRY: Part = Part {
     },
 };
 
+/// Texts in which personal spans are labelled (MIT): what recall is measured by.
+pub(crate) const LABELLED_TEXTS: Part = Part {
+    name: "presidio-evaluator-0.3.2",
+    pins: include_str!("../pins/presidio-evaluator-0.3.2.sha256"),
+    source: Source::PythonSource {
+        requirement: "presidio-evaluator==0.3.2",
+        file: "presidio_evaluator-0.3.2.tar.gz",
+    },
+};
+
 /// All parts, in the order in which they are fetched.
-pub(crate) const ALL: [&Part; 2] = [&KAFKA, &REGISTRY];
+pub(crate) const ALL: [&Part; 3] = [&KAFKA, &REGISTRY, &LABELLED_TEXTS];
 
 const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
 
 impl Source {
     /// Fetches the files that the pins name into `files`; `scratch` takes whatever else arises.
     pub(crate) fn fetch(&self, files: &Path, scratch: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
+        if let Self::PythonSource { requirement, .. } = self {
+            return fetch_python(requirement, files, scratch, progress);
+        }
         let mut maven = system::SETPRIV.command(progress)?;
         maven
             .args(["--pdeathsig", "KILL", "--"]) // a killed fetch leaves no download behind
@@ -81,6 +102,7 @@ impl Source {
             .args(["-B", "-q", "-ntp"])
             .arg(format!("-Dmaven.repo.local={}", scratch.join("m2").display()));
         match self {
+            Self::PythonSource { .. } => {}
             Self::Libraries(artifacts) => {
                 let project = scratch.join("pom.xml");
                 std::fs::write(&project, pom(artifacts)).map_err(Error::io("writing a Maven project"))?;
@@ -104,7 +126,7 @@ impl Source {
 
     /// Lays the verified files out as they are used: an archive is replaced by what is in it.
     pub(crate) fn unpack(&self, files: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
-        let Self::Archive { file, .. } = self else {
+        let (Self::Archive { file, .. } | Self::PythonSource { file, .. }) = self else {
             return Ok(());
         };
         let archive = files.join(file);
@@ -117,6 +139,26 @@ impl Source {
         system::run(&mut tar)?;
         std::fs::remove_file(&archive).map_err(Error::io(format!("removing {}", archive.display())))
     }
+}
+
+/// Downloads a source distribution by a package manager of its own, in an environment made for it.
+fn fetch_python(requirement: &str, files: &Path, scratch: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
+    let environment = scratch.join("python");
+    let mut make = system::PYTHON.command(progress)?;
+    system::run(make.args(["-m", "venv"]).arg(&environment))?;
+    let mut pip = Command::new(environment.join("bin/pip"));
+    pip.args([
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+    ])
+    .arg("--dest")
+    .arg(files)
+    .arg(requirement);
+    system::run(&mut pip).map(drop)
 }
 
 /// A Maven project that depends on the artifacts and does nothing else.

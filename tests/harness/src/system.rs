@@ -17,11 +17,13 @@ pub(crate) const JAVA: Tool = tool("java", "default-jre-headless");
 pub(crate) const MAVEN: Tool = tool("mvn", "maven");
 pub(crate) const TAR: Tool = tool("tar", "tar");
 pub(crate) const OPENSSL: Tool = tool("openssl", "openssl");
+/// With its `venv` module.
+pub(crate) const PYTHON: Tool = tool("python3", "python3-venv");
 /// Binds the life of a service to the process that started it.
 pub(crate) const SETPRIV: Tool = tool("setpriv", "util-linux");
 
 /// All tools, in the order in which they are needed.
-pub(crate) const ALL: [&Tool; 5] = [&SETPRIV, &JAVA, &MAVEN, &TAR, &OPENSSL];
+pub(crate) const ALL: [&Tool; 6] = [&SETPRIV, &JAVA, &MAVEN, &TAR, &OPENSSL, &PYTHON];
 
 const fn tool(command: &'static str, package: &'static str) -> Tool {
     Tool { command, package }

@@ -2,7 +2,7 @@
 //!
 //! A value is brought into its class's normal form ([`normal_form`]) and becomes the token of it, in a
 //! column of its own and in a text alike, so that both join. Free text is searched by detectors, one
-//! file each, over a *view* of it in which HTML entities and look-alike characters are what they mean;
+//! file each, and by the names and numbers of [`People`] that the source knows, over a *view* of it in which HTML entities and look-alike characters are what they mean;
 //! what they find is replaced by typed placeholders, `[email:k1_…]`.
 //!
 //! Invariants: nothing that a detector finds leaves in clear text; an empty value becomes null, never
@@ -15,6 +15,7 @@ mod fold;
 mod guard;
 mod kind;
 mod normal;
+mod people;
 mod phone;
 mod privacy;
 mod view;
@@ -22,6 +23,7 @@ mod view;
 pub use guard::Guard;
 pub use kind::{Kind, TOKEN_CLASSES};
 pub use normal::Normal;
+pub use people::{Identifier, People};
 pub use phone::{Phones, UnknownRegion};
 pub use privacy::{Counts, Privacy};
 

@@ -35,6 +35,13 @@ impl Phones {
         })
     }
 
+    /// The digits of a column's number without its country's code; `None`: it cannot be read as one.
+    pub(crate) fn national(&self, text: &str) -> Option<String> {
+        let home = self.regions.first().map(|region| region.id);
+        let number = phonenumber::parse(home, text.trim()).ok()?;
+        Some(number.national().to_string())
+    }
+
     /// Claims that at home dates are written `7/30/1964`.
     pub(crate) fn is_month_first(&self) -> bool {
         self.regions.first().is_some_and(|home| home.is_north_american)

@@ -7,7 +7,7 @@ use crate::find::{Finder, Span};
 use crate::kind::Kind;
 use crate::normal::{network, normal_form};
 use crate::phone::{Phones, UnknownRegion};
-use crate::{Guard, fold};
+use crate::{Guard, People, fold};
 
 /// How often what was made safe; kinds and counts, never values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,11 +50,23 @@ impl Privacy {
     pub fn new<S: AsRef<str>>(tokens: Tokens, regions: &[S]) -> Result<Self, UnknownRegion> {
         Ok(Self {
             tokens,
-            finder: Finder::new(Phones::new(regions)?),
+            finder: Finder::new(Phones::new(regions)?, People::new()),
             counts: Counts::default(),
             normal: String::new(),
             spans: Vec::new(),
         })
+    }
+
+    /// The same with people and organizations that the source knows; they are shared, and may become more at any time.
+    #[must_use]
+    pub fn with_people(self, people: People) -> Self {
+        let finder = Finder::new(self.finder.phones().clone(), people);
+        Self { finder, ..self }
+    }
+
+    /// How telephone numbers are read: what people are learnt by.
+    pub fn phones(&self) -> &Phones {
+        self.finder.phones()
     }
 
     /// Counts since the beginning.

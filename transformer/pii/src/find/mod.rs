@@ -9,6 +9,7 @@ mod code;
 mod email;
 mod iban;
 mod ip;
+mod known;
 mod national;
 mod phone;
 mod run;
@@ -18,6 +19,7 @@ mod url;
 use std::ops::Range;
 
 use crate::kind::Kind;
+use crate::people::{People, Store};
 use crate::phone::Phones;
 use crate::view::{Tags, View};
 use run::{Run, runs};
@@ -44,7 +46,7 @@ impl Span {
     }
 }
 
-/// Finds spans in a view; one file each. The dictionary of known people will be another one.
+/// Finds spans in a view; one file each.
 pub(crate) trait Detector {
     /// Appends what it finds, in any order; spans may overlap those of other detectors.
     fn find(&self, view: &str, found: &mut Vec<Span>);
@@ -54,11 +56,18 @@ pub(crate) trait Detector {
 #[derive(Debug, Clone)]
 pub(crate) struct Finder {
     phones: Phones,
+    people: People,
+    // Reused from text to text.
+    words: known::Words,
 }
 
 impl Finder {
-    pub(crate) fn new(phones: Phones) -> Self {
-        Self { phones }
+    pub(crate) fn new(phones: Phones, people: People) -> Self {
+        Self {
+            phones,
+            people,
+            words: known::Words::default(),
+        }
     }
 
     pub(crate) fn phones(&self) -> &Phones {
@@ -66,23 +75,29 @@ impl Finder {
     }
 
     /// Puts the spans of a text into `found`, sorted and apart from one another.
-    pub(crate) fn find(&self, text: &str, found: &mut Vec<Span>) {
+    pub(crate) fn find(&mut self, text: &str, found: &mut Vec<Span>) {
         found.clear();
-        self.find_in(text, Tags::Kept, found);
+        let people = self.people.clone();
+        let store = people.read();
+        self.find_in(text, Tags::Kept, &store, found);
         if is_html(text) {
-            self.find_in(text, Tags::Removed, found);
+            self.find_in(text, Tags::Removed, &store, found);
         }
         merge(found);
     }
 
-    fn find_in(&self, text: &str, tags: Tags, found: &mut Vec<Span>) {
+    fn find_in(&mut self, text: &str, tags: Tags, store: &Store, found: &mut Vec<Span>) {
         let view = View::of(text, tags);
         let before = found.len();
         email::Emails.find(&view.text, found);
         url::Urls.find(&view.text, found);
         ip::V6.find(&view.text, found);
         if run::next_digit(view.text.as_bytes(), 0).is_some() {
-            self.find_numbers(&view.text, found);
+            self.find_numbers(&view.text, store, found);
+        }
+        if !store.is_empty() {
+            known::find(&view.text, store, &mut self.words, found);
+            known::find_emails(&view.text, store, found);
         }
         for span in &mut found[before..] {
             span.range = view.back(span.range.clone());
@@ -90,7 +105,7 @@ impl Finder {
     }
 
     /// What has a digit.
-    fn find_numbers(&self, view: &str, found: &mut Vec<Span>) {
+    fn find_numbers(&self, view: &str, store: &Store, found: &mut Vec<Span>) {
         iban::Ibans.find(view, found);
         code::Codes.find(view, found);
         address::find(view, found);
@@ -101,6 +116,9 @@ impl Finder {
             national::find(run, found);
             ip::find_v4(run, found);
             phone::find(run, &self.phones, found);
+            if !store.is_empty() {
+                known::find_numbers(run, store, found);
+            }
         });
     }
 }
@@ -114,6 +132,13 @@ fn is_html(text: &str) -> bool {
     memchr::memchr_iter(b'<', text.as_bytes()).any(follows)
 }
 
+/// Claims that a text is an address which every text is searched for.
+pub(crate) fn is_email(text: &str) -> bool {
+    let mut found = Vec::new();
+    email::Emails.find(text, &mut found);
+    found.iter().any(|span| span.range == (0..text.len()))
+}
+
 /// Which of two spans that overlap says what both are.
 fn weight(kind: Kind) -> u8 {
     match kind {
@@ -124,7 +149,8 @@ fn weight(kind: Kind) -> u8 {
         Kind::Ssn | Kind::NationalId => 5,
         Kind::Ip => 4,
         Kind::Phone | Kind::PhoneRaw => 3,
-        _ => 2,
+        Kind::Address | Kind::BirthDate => 2,
+        _ => 1,
     }
 }
 

@@ -3,6 +3,7 @@
 mod fuzz;
 mod golden;
 mod hard;
+mod people;
 mod speed;
 mod texts;
 
