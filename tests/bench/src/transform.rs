@@ -9,7 +9,7 @@ use zendesk_sim::Collection as Simulated;
 use zenfloe_catalog::{Action, Catalog, Collection};
 use zenfloe_keyring::{TokenKeys, Tokens};
 use zenfloe_normalize::{Choice, Given, Output, Plan};
-use zenfloe_pii::{Privacy, TOKEN_CLASSES};
+use zenfloe_pii::{People, Privacy, TOKEN_CLASSES};
 use zenfloe_record::RawKind;
 
 use crate::meter::{median, of_thread};
@@ -81,10 +81,14 @@ pub(crate) fn measure(tickets: u32, rounds: usize, table: &mut Table) -> anyhow:
     let trees = Trees::new(collection)?;
     let mut copy = Vec::new();
     let mut ways = [
-        Way::new("plan, tokens, texts pass", planned(&bare, &tickets)?),
+        Way::new("plan, tokens, texts pass", planned(&bare, &tickets, privacy()?)?),
         Way::new(
             "plan, tokens, personal spans of texts found",
-            planned(&whole, &tickets)?,
+            planned(&whole, &tickets, privacy()?)?,
+        ),
+        Way::new(
+            "plan, tokens, personal spans and 100,000 known people found",
+            planned(&whole, &tickets, knowing(100_000)?)?,
         ),
         Way::new("trees of values, tokens, texts pass", |json| {
             trees.rows(json).iter().map(Vec::len).sum()
@@ -142,9 +146,25 @@ fn privacy() -> anyhow::Result<Privacy> {
     Ok(Privacy::new(tokens, &["US"])?)
 }
 
+/// A guard that knows so many people.
+fn knowing(count: u32) -> anyhow::Result<Privacy> {
+    let privacy = privacy()?;
+    let people = People::new();
+    for who in zenfloe_pii_corpus::people(count) {
+        for (identifier, value) in who.identifiers() {
+            people.learn(identifier, value, privacy.phones());
+        }
+    }
+    println!("{count} known people: {:.0} MB", people.memory() as f64 / 1e6);
+    Ok(privacy.with_people(people))
+}
+
 /// Runs a plan; every ticket has been seen to become rows before.
-fn planned<'p>(plan: &'p Plan, tickets: &[String]) -> anyhow::Result<impl FnMut(&[u8]) -> usize + use<'p>> {
-    let mut privacy = privacy()?;
+fn planned<'p>(
+    plan: &'p Plan,
+    tickets: &[String],
+    mut privacy: Privacy,
+) -> anyhow::Result<impl FnMut(&[u8]) -> usize + use<'p>> {
     let mut out = Output::new();
     for ticket in tickets {
         out.clear();
