@@ -97,9 +97,9 @@ impl Pipeline<'_> {
             tasks: JoinSet::new(),
             stop: stop.child_token(),
             upstream: Upstream {
-                extracting: match (has(StageName::Extract), self.once) {
-                    (true, true) => self.config.sources.len(),
-                    (true, false) => 1,
+                extracting: match (has(StageName::Extract), self.is_shared()) {
+                    (true, true) => 1,
+                    (true, false) => self.config.sources.len(),
                     (false, _) => 0,
                 },
                 transforming: if has(StageName::Transform) {
@@ -114,9 +114,9 @@ impl Pipeline<'_> {
             drain: self.config.process.drain,
             shown: Shown::default(),
         };
-        match (has(StageName::Extract), self.once) {
-            (true, true) => self.start_passes(&mut running)?,
-            (true, false) => self.start_sharing(&mut running)?,
+        match (has(StageName::Extract), self.is_shared()) {
+            (true, true) => self.start_sharing(&mut running)?,
+            (true, false) => self.start_extractors(&mut running)?,
             (false, _) => {}
         }
         for (name, source) in &self.config.sources {
@@ -133,10 +133,17 @@ impl Pipeline<'_> {
         Ok(running)
     }
 
-    /// One pass over every source, whoever else may be at work.
-    fn start_passes(&self, running: &mut Running) -> Result<(), Failure> {
+    /// Claims that several processes share the sources. A single pass reads them all, whoever else may be at work, and
+    /// an only source belongs to the process that was started last.
+    fn is_shared(&self) -> bool {
+        !self.once && self.config.sources.len() > 1
+    }
+
+    /// Every source by this process.
+    fn start_extractors(&self, running: &mut Running) -> Result<(), Failure> {
         for (name, source) in &self.config.sources {
-            let parts = self.extractor_parts(name, source, Mode::Once)?;
+            let mode = if self.once { Mode::Once } else { source.extract.mode() };
+            let parts = self.extractor_parts(name, source, mode)?;
             let (stop, label, progress) = (running.stop.clone(), name.to_string(), parts.progress.clone());
             let turns = progress.clone();
             self.watch("extract", &label, move || turns.turns(), running);

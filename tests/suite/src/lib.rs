@@ -9,11 +9,9 @@
 pub mod chaos;
 pub mod clear;
 pub mod counts;
-mod fleet;
 pub mod tables;
 mod topics;
 mod world;
 
-pub use fleet::Fleet;
 pub use topics::{CleanRecord, RawState, Topics};
 pub use world::{Stage, World};

@@ -1,4 +1,3 @@
 //! End to end: the three stages as processes over Kafka into PostgreSQL.
 
 mod honest_path;
-mod many_sources;
