@@ -32,23 +32,6 @@ pub struct Parts {
     pub progress: Progress,
 }
 
-impl Parts {
-    /// The same parts for one more attempt.
-    pub(crate) fn again(&self) -> Self {
-        Self {
-            source: self.source.clone(),
-            config: self.config.clone(),
-            mode: self.mode,
-            catalog: self.catalog,
-            api: self.api.clone(),
-            log: self.log.clone(),
-            sealer: self.sealer.another(),
-            clock: self.clock.clone(),
-            progress: self.progress.clone(),
-        }
-    }
-}
-
 /// How the stage ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drained {

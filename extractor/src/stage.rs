@@ -33,7 +33,7 @@ use crate::{Config, Drained, Parts, Past, Progress, StageError, Status, plan, st
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<Drained, StageError> {
     let collections = plan::selected(parts.catalog, &parts.config)?;
     loop {
-        let Some(stage) = Stage::open(parts.again(), &collections, &stop).await? else {
+        let Some(stage) = Stage::open(parts.clone(), &collections, &stop).await? else {
             return Ok(Drained {
                 is_complete: false,
                 abandoned: Vec::new(),

@@ -144,10 +144,20 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "NAME", default_value = "mart_zendesk", requires = "destination")]
     pub(crate) mart: String,
     /// With --destination: the schema of dbt's views
-    #[arg(long, value_name = "NAME", default_value = "staging_zendesk", requires = "destination")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "staging_zendesk",
+        requires = "destination"
+    )]
     pub(crate) views: String,
     /// With --destination: the schema of the views in Fivetran's shape
-    #[arg(long, value_name = "NAME", default_value = "fivetran_zendesk", requires = "destination")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "fivetran_zendesk",
+        requires = "destination"
+    )]
     pub(crate) fivetran: String,
     /// With --destination snowflake: the virtual warehouse
     #[arg(long, value_name = "NAME", default_value = "zenfloe", requires = "destination")]

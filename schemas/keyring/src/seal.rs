@@ -65,18 +65,6 @@ impl Sealer {
         }
     }
 
-    /// Another sealer of the same source and root key. It makes a data key of its own: two that count nonces under one
-    /// would repeat them.
-    pub fn another(&self) -> Self {
-        Self {
-            source: self.source.clone(),
-            root_version: self.root_version,
-            root: self.root.clone(),
-            current: None,
-            compressor: zstd::bulk::Compressor::new(1).expect("zstd's own memory"),
-        }
-    }
-
     /// Seals `value` as of `now` (microseconds, it chooses the period) and adds the seal header.
     pub fn seal(
         &mut self,

@@ -28,7 +28,7 @@ pub(crate) enum Source {
         file: &'static str,
     },
     /// The source distribution of a Python package, unpacked after its checksum was compared.
-    PythonSource {
+    Sdist {
         /// `name==version`.
         requirement: &'static str,
         /// The name under which it arrives.
@@ -76,7 +76,7 @@ pub(crate) const REGISTRY: Part = Part {
 pub(crate) const LABELLED_TEXTS: Part = Part {
     name: "presidio-evaluator-0.3.2",
     pins: include_str!("../pins/presidio-evaluator-0.3.2.sha256"),
-    source: Source::PythonSource {
+    source: Source::Sdist {
         requirement: "presidio-evaluator==0.3.2",
         file: "presidio_evaluator-0.3.2.tar.gz",
     },
@@ -90,7 +90,7 @@ const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugi
 impl Source {
     /// Fetches the files that the pins name into `files`; `scratch` takes whatever else arises.
     pub(crate) fn fetch(&self, files: &Path, scratch: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
-        if let Self::PythonSource { requirement, .. } = self {
+        if let Self::Sdist { requirement, .. } = self {
             return fetch_python(requirement, files, scratch, progress);
         }
         let mut maven = system::SETPRIV.command(progress)?;
@@ -102,7 +102,7 @@ impl Source {
             .args(["-B", "-q", "-ntp"])
             .arg(format!("-Dmaven.repo.local={}", scratch.join("m2").display()));
         match self {
-            Self::PythonSource { .. } => {}
+            Self::Sdist { .. } => {}
             Self::Libraries(artifacts) => {
                 let project = scratch.join("pom.xml");
                 std::fs::write(&project, pom(artifacts)).map_err(Error::io("writing a Maven project"))?;
@@ -126,7 +126,7 @@ impl Source {
 
     /// Lays the verified files out as they are used: an archive is replaced by what is in it.
     pub(crate) fn unpack(&self, files: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
-        let (Self::Archive { file, .. } | Self::PythonSource { file, .. }) = self else {
+        let (Self::Archive { file, .. } | Self::Sdist { file, .. }) = self else {
             return Ok(());
         };
         let archive = files.join(file);
