@@ -30,7 +30,7 @@ fn main() {
             Err(fault) => refuse(&fault),
         }
     }
-    if let Err(fault) = parse::catalog(&collections) {
+    if let Err(fault) = parse::catalog(&mut collections) {
         refuse(&fault);
     }
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("catalog.json");

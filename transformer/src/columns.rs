@@ -1,6 +1,6 @@
 //! The user's choice of columns, spelled out against the catalog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zenfloe_catalog::{Action, Catalog, Collection, Column, Table};
 use zenfloe_normalize::{Choice, PlanError};
@@ -49,7 +49,26 @@ pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Ch
         }
         known(is_known, table_pattern, column_pattern)?;
     }
+    tell_elsewhere(catalog, &mut choices);
     Ok(choices)
+}
+
+/// What is chosen for a table holds for the changes of its fields that another collection tells.
+fn tell_elsewhere(catalog: &Catalog, choices: &mut BTreeMap<String, Choice>) {
+    for collection in catalog.collections() {
+        let columns = collection.tables.iter().flat_map(|table| &table.columns);
+        let told: BTreeSet<&String> = columns.filter_map(|column| column.of.as_ref()).collect();
+        let mut elsewhere = BTreeMap::new();
+        for choice in choices.values() {
+            let dropped = choice.excluded.iter().map(|place| (place, Action::Drop));
+            let changed = choice.actions.iter().map(|(place, action)| (place, *action));
+            let of_told = |((table, _), _): &(&(String, String), Action)| told.contains(table);
+            elsewhere.extend(changed.chain(dropped).filter(of_told).map(|(place, action)| (place.clone(), action)));
+        }
+        if !elsewhere.is_empty() {
+            choices.entry(collection.name.clone()).or_default().elsewhere = elsewhere;
+        }
+    }
 }
 
 fn halves(pattern: &str) -> Result<(&str, &str), PlanError> {

@@ -60,6 +60,18 @@ pub(crate) struct Lane {
     pub(crate) plan: Plan,
     /// Where the rows of the plan's tables go, in its order.
     pub(crate) sinks: Vec<Sink>,
+    /// Where fences for other collections' tables go, behind them; `None` where such a table is not made.
+    pub(crate) erasing: Vec<Option<Sink>>,
+}
+
+impl Lane {
+    /// The topic of a table by its place in the plan; `None` for one that is not made.
+    pub(crate) fn sink(&self, table: usize) -> Option<&Sink> {
+        match self.sinks.get(table) {
+            Some(sink) => Some(sink),
+            None => self.erasing.get(table - self.sinks.len())?.as_ref(),
+        }
+    }
 }
 
 /// A clean topic.
@@ -102,14 +114,30 @@ pub(crate) async fn lanes(
                 header: header(id),
             });
         }
+        let erasing = plan.erased_tables().map(|table| erasing(parts, raw, written, table)).collect();
         let lane = Lane {
             collection,
             plan,
             sinks,
+            erasing,
         };
         lanes.insert(topic.name.clone(), lane);
     }
     Ok(Some(lanes))
+}
+
+/// The topic of another collection's table. Its partitions are those of this collection: both are keyed alike.
+fn erasing(parts: &Parts, raw: &[RawTopic], written: &Written, table: &str) -> Option<Sink> {
+    let (of, _) = parts.catalog.table(table)?;
+    raw.iter().find(|topic| topic.collection.name == of.name)?;
+    let topic = Topic::clean(&parts.source, table);
+    Some(Sink {
+        table: table.into(),
+        limit: written.limit(&topic),
+        topic,
+        // Fences are no rows and have no schema.
+        header: [0; 5],
+    })
 }
 
 async fn registered(

@@ -173,7 +173,8 @@ impl Worker {
             )
         });
         for (table, kind, key, version, value) in fences.chain(rows) {
-            if let Err(fault) = address.send(&lane.sinks[table], kind, &key, version, value) {
+            let Some(sink) = lane.sink(table) else { continue };
+            if let Err(fault) = address.send(sink, kind, &key, version, value) {
                 made.out.truncate(mark);
                 return Err(fault);
             }
@@ -184,7 +185,9 @@ impl Worker {
         share.newest = share.newest.max(record.timestamp);
         let tables = output.fences.iter().map(|held| held.table);
         for table in tables.chain(output.rows.iter().map(|row| row.table)) {
-            share.rows.add(&lane.sinks[table].table, 1);
+            if let Some(sink) = lane.sink(table) {
+                share.rows.add(&sink.table, 1);
+            }
         }
         Ok(())
     }

@@ -57,7 +57,11 @@ fn print_json(tables: &[(&Collection, &Table)]) {
 fn print_table(collection: &Collection, table: &Table) {
     let from = match &table.rows {
         Rows::Record => String::new(),
-        Rows::Object(path) | Rows::Each(path) => format!(", from `{path}`"),
+        Rows::Object(path) | Rows::RecordWith(path) => format!(", from `{path}`"),
+        Rows::Each { arrays, .. } => {
+            let arrays: Vec<_> = arrays.iter().map(|array| format!("`{array}`")).collect();
+            format!(", from {}", arrays.join(" and "))
+        }
     };
     println!("{} ({}{from}): {}", table.name, collection.endpoint.path, table.doc);
     for column in &table.columns {

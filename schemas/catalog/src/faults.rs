@@ -17,8 +17,8 @@ fn check(old: &str, new: &str, line: usize, reason: &str) {
 fn a_good_file_is_taken() {
     let groups = collection("groups.toml", GOOD).expect("a good file");
     assert_eq!(groups.tables[0].columns[0].name, "id");
-    assert!(catalog(std::slice::from_ref(&groups)).is_ok());
-    let fault = catalog(&[groups.clone(), groups]).expect_err("one table fed twice");
+    assert!(catalog(&mut [groups.clone()]).is_ok());
+    let fault = catalog(&mut [groups.clone(), groups]).expect_err("one table fed twice");
     assert!(fault.contains("fed by `groups` already"), "{fault}");
 }
 

@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 
 pub use avro::{META_FIELDS, avro_schema};
 pub use model::{
-    Action, Bucket, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Expected, Operation, Paging,
-    Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Version,
+    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Erased, Expected, Follow,
+    Operation, Paging, Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Vanished, Version, Window,
 };
 
 /// The collections of this release, by name.

@@ -20,6 +20,10 @@ pub struct Collection {
     pub record: RecordShape,
     /// Arrays beside the records that belong to them.
     pub sideloads: Vec<Sideload>,
+    /// What is read for some of its records, one request each.
+    pub follows: Vec<Follow>,
+    /// Rows of other collections' tables that go with a record that is erased.
+    pub erases: Vec<Erased>,
     /// The tables that it feeds.
     pub tables: Vec<Table>,
 }
@@ -31,6 +35,8 @@ pub struct Endpoint {
     pub path: String,
     /// How pages follow one another.
     pub paging: Paging,
+    /// How it is asked for what is new; of [`Paging::Window`] alone.
+    pub window: Option<Window>,
     /// The key of the response's array.
     pub envelope: String,
     /// Records per page that the API allows.
@@ -59,6 +65,90 @@ pub enum Paging {
     IncrementalTime,
     /// `page[size]` and `page[after]` until `meta.has_more` is false; a complete list each time.
     List,
+    /// `page` and `per_page` until `next_page` is null; a complete list each time, of 10,000 rows at most.
+    Offset,
+    /// One answer holds all of it.
+    Whole,
+    /// A list by cursor of what has changed since a time ([`Window`]).
+    Window,
+}
+
+impl Paging {
+    /// Claims that a pass reads everything there is, so that what is missing has gone.
+    pub fn is_complete(self) -> bool {
+        matches!(self, Self::List | Self::Offset | Self::Whole)
+    }
+
+    /// Claims that rows come in the order of time, so that a long past can be read beside the present.
+    pub fn is_incremental(self) -> bool {
+        matches!(self, Self::IncrementalCursor | Self::IncrementalTime)
+    }
+}
+
+/// How a list is asked for what is new.
+///
+/// A pass publishes the rows whose version lies behind the last pass's end and before a minute ago: each state
+/// once, whatever the filter means by its times, as long as it lets a row through for `overlap` seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The parameter of the beginning.
+    pub from: String,
+    /// The parameter of the end, where the API wants one; it may be the same name once more.
+    pub to: Option<String>,
+    /// How the times are written.
+    pub unit: TimeUnit,
+    /// How long before the last pass's end the next one begins, in seconds.
+    pub overlap: i64,
+}
+
+/// What is read for some records of a collection: an answer's rows are published in the collection's own topic as
+/// objects of their own, which hold the row, alone in an array, under `into`, and beside it what `copy` takes out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follow {
+    /// The path below the account's base URL; `{name}` is the parent's value.
+    pub path: String,
+    /// The field of a record, and of what is published, that names the parent; it is the partition key as well.
+    pub parent: String,
+    /// Any of these holds: the record asks for it. None: every record does.
+    #[serde(default)]
+    pub when: Vec<Path>,
+    /// The key of the response's array.
+    pub envelope: String,
+    /// `list`, `offset` or `whole`.
+    pub paging: Paging,
+    /// Rows per page.
+    pub page_size: u32,
+    /// The bucket of the request.
+    pub bucket: Bucket,
+    /// The field under which a row is published.
+    pub into: String,
+    /// Fields that are published beside it: their name, and where they stand in the row.
+    pub copy: BTreeMap<String, Path>,
+}
+
+/// Rows of another collection's table that go for good with a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// The table.
+    pub table: String,
+    /// Its column that holds the record's key.
+    pub column: String,
+}
+
+/// What it means that a row has left a complete list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vanished {
+    /// It was deleted; many at once wait for a person's word.
+    #[default]
+    Deleted,
+    /// Rows come and go by nature: it is gone, however many go at once.
+    Transient,
+    /// The list forgets what is old: the row stays.
+    Kept,
 }
 
 /// Zendesk's counters of requests, each with a limit of its own.
@@ -71,6 +161,16 @@ pub enum Bucket {
     IncrementalExports,
     /// `/incremental/users/cursor`: 20 a minute, 60 with the add-on.
     IncrementalExportsCursor,
+    /// `/tickets/side_conversations/events`: 600 in ten minutes.
+    SideConversationEvents,
+    /// `/deleted_tickets`: 10 a minute.
+    DeletedTickets,
+    /// Help Center: as large as the account's own and apart from it.
+    HelpCenter,
+    /// Surveys: a counter of their own.
+    GuideRest,
+    /// Talk: a counter of its own.
+    Talk,
 }
 
 /// What identifies a record, orders its states and tells that it is gone.
@@ -86,6 +186,8 @@ pub struct RecordShape {
     pub deleted: Vec<Condition>,
     /// All of these hold: the record is deleted for good; of its rows key and version stay alone.
     pub erased: Vec<Condition>,
+    /// What it means that a complete list misses a record.
+    pub vanished: Vanished,
     /// Fields that deliberately are no column; all others that no column reads are counted as unknown.
     pub known: Vec<Path>,
 }
@@ -109,6 +211,8 @@ pub enum TimeUnit {
     Iso8601,
     /// Whole seconds since 1970.
     EpochSeconds,
+    /// Whole milliseconds since 1970.
+    EpochMillis,
 }
 
 /// A claim about one field.
@@ -167,10 +271,18 @@ pub struct Table {
 pub enum Rows {
     /// The record is the row.
     Record,
+    /// The record is the row where it has this field.
+    RecordWith(Path),
     /// The object at this path is the row: absent gives no row, null a row of nulls.
     Object(Path),
-    /// Each element of the array at this path is a row; absent or null gives none.
-    Each(Path),
+    /// Each element of arrays is a row; absent or null gives none.
+    Each {
+        /// Paths of the arrays. A selector chooses among the elements of one that stands before it, all of them:
+        /// `child_events[event_type=Comment].attachments`.
+        arrays: Vec<Path>,
+        /// The record itself is a row where the first array is there and empty.
+        or_record: bool,
+    },
 }
 
 /// A column of a table.
@@ -184,6 +296,10 @@ pub struct Column {
     pub r#type: ColumnType,
     /// How a value is made where that is more than reading it.
     pub op: Option<Operation>,
+    /// For the operations on a change: the table whose fields an event changes.
+    pub of: Option<String>,
+    /// The fields that may have changed, and how their values are treated.
+    pub changes: BTreeMap<String, Changed>,
     /// What kind of personal data it holds; where `class_by` says more, the class of what it does not name.
     pub class: Class,
     /// Tells the class of each value by a field beside it.
@@ -192,6 +308,15 @@ pub struct Column {
     pub action: Action,
     /// What it means.
     pub doc: String,
+}
+
+/// How the value of a field is treated where an event tells its change: as the column that shows the field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The column's class.
+    pub class: Class,
+    /// The column's action.
+    pub action: Action,
 }
 
 /// The class of a value by the text of a field of the same row, so that one column may hold tokens of
@@ -236,6 +361,13 @@ pub enum Operation {
     Minutes,
     /// A column name from a title: lower case ASCII, `_` between words.
     Slug,
+    /// A label: the text itself, or of an object its `channel`.
+    Label,
+    /// Of an event with the `event_type` `Create` or `Change` the name of the field that it changed.
+    ChangedField,
+    /// The value of the field that an event changed, treated as the field's own column is; the column's path, where
+    /// it is given, leads to the value. What no column shows is dropped.
+    Changed,
 }
 
 /// Kinds of personal data; a token's domain, so that equal persons join and unlike kinds never do.
@@ -280,7 +412,8 @@ pub enum Action {
     Drop,
 }
 
-/// A place in a record: keys from the row (or from the record where it begins with `$`) downwards.
+/// A place in a record: keys from the row downwards, or from the record where it begins with `$`, or from the
+/// element around the row where it begins with `^`.
 ///
 /// Written `via.source.rel`, `$.id`, or with a selector of one array element by a text field:
 /// `policy_metrics[metric=first_reply_time].stage`. The empty path is the row itself.
@@ -288,6 +421,9 @@ pub enum Action {
 pub struct Path {
     /// Starts at the record rather than at the row.
     pub from_record: bool,
+    /// Starts at the element within which the row's array stands.
+    #[serde(default)]
+    pub from_above: bool,
     /// The steps downwards.
     pub steps: Vec<Step>,
 }
@@ -309,9 +445,10 @@ pub enum Step {
 impl Path {
     /// Reads the written form; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (from_record, rest) = match text.strip_prefix('$') {
-            Some(rest) => (true, rest.strip_prefix('.').unwrap_or(rest)),
-            None => (false, text),
+        let (from_record, from_above) = (text.starts_with('$'), text.starts_with('^'));
+        let rest = match text.strip_prefix(['$', '^']) {
+            Some(rest) => rest.strip_prefix('.').unwrap_or(rest),
+            None => text,
         };
         let mut steps = Vec::new();
         for part in rest.split('.').filter(|_| !rest.is_empty()) {
@@ -335,13 +472,30 @@ impl Path {
                 });
             }
         }
-        Ok(Self { from_record, steps })
+        Ok(Self {
+            from_record,
+            from_above,
+            steps,
+        })
+    }
+
+    /// The same path without selectors.
+    pub fn keys_alone(&self) -> Self {
+        let keys = self.steps.iter().filter(|step| matches!(step, Step::Key(_)));
+        Self {
+            steps: keys.cloned().collect(),
+            ..*self
+        }
     }
 }
 
 impl std::fmt::Display for Path {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut between = if self.from_record { "$." } else { "" };
+        let mut between = match (self.from_record, self.from_above) {
+            (true, _) => "$.",
+            (_, true) => "^.",
+            _ => "",
+        };
         for step in &self.steps {
             match step {
                 Step::Key(key) => write!(f, "{between}{key}")?,

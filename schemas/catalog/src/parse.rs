@@ -18,12 +18,12 @@ pub(crate) fn collection(file: &str, text: &str) -> Result<Collection, String> {
     written.checked(file).map_err(|(span, reason)| at(span, &reason))
 }
 
-/// Checks what one file alone cannot show.
-pub(crate) fn catalog(collections: &[Collection]) -> Result<(), String> {
+/// Checks and adds what one file alone cannot show.
+pub(crate) fn catalog(collections: &mut [Collection]) -> Result<(), String> {
     let mut tables = BTreeMap::new();
-    for collection in collections {
+    for collection in collections.iter() {
         for table in &collection.tables {
-            if let Some(other) = tables.insert(&table.name, &collection.name) {
+            if let Some((other, _)) = tables.insert(table.name.clone(), (collection.name.clone(), table.clone())) {
                 return Err(format!(
                     "collections/{}.toml: table `{}` is fed by `{other}` already",
                     collection.name, table.name
@@ -31,7 +31,33 @@ pub(crate) fn catalog(collections: &[Collection]) -> Result<(), String> {
             }
         }
     }
+    for collection in collections.iter_mut() {
+        let faulty = |what: String| format!("collections/{}.toml: {what}", collection.name);
+        for erased in &collection.erases {
+            let held = tables.get(&erased.table);
+            if !held.is_some_and(|(_, table)| table.columns.iter().any(|column| column.name == erased.column)) {
+                return Err(faulty(format!("there is no `{}.{}` to erase", erased.table, erased.column)));
+            }
+        }
+        for column in collection.tables.iter_mut().flat_map(|table| &mut table.columns) {
+            if let Some(of) = &column.of {
+                let (_, table) = tables.get(of).ok_or_else(|| faulty(format!("there is no table `{of}`")))?;
+                column.changes = changes(table);
+            }
+        }
+    }
     Ok(())
+}
+
+/// The fields that a table shows under their own name, as an event shows their changes.
+fn changes(table: &Table) -> BTreeMap<String, Changed> {
+    let own = |column: &&Column| matches!(&column.path.steps[..], [Step::Key(key)] if *key == column.name);
+    let shown = table.columns.iter().filter(own).filter(|column| !table.key.contains(&column.name));
+    let changed = |column: &Column| Changed {
+        class: column.class,
+        action: column.action,
+    };
+    shown.map(|column| (column.name.clone(), changed(column))).collect()
 }
 
 type Fault = (std::ops::Range<usize>, String);
@@ -46,6 +72,10 @@ struct File {
     record: FileRecord,
     #[serde(default)]
     sideload: Vec<Sideload>,
+    #[serde(default)]
+    follow: Vec<FileFollow>,
+    #[serde(default)]
+    erases: Vec<Erased>,
     table: Vec<FileTable>,
 }
 
@@ -53,7 +83,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileEndpoint {
     path: Spanned<String>,
-    paging: Paging,
+    paging: Spanned<Paging>,
+    window: Option<Window>,
     envelope: String,
     page_size: Spanned<u32>,
     #[serde(default)]
@@ -77,7 +108,24 @@ struct FileRecord {
     #[serde(default)]
     erased: Vec<FileCondition>,
     #[serde(default)]
+    vanished: Vanished,
+    #[serde(default)]
     known: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileFollow {
+    path: Spanned<String>,
+    parent: Spanned<String>,
+    #[serde(default)]
+    when: Vec<Spanned<String>>,
+    envelope: String,
+    paging: Spanned<Paging>,
+    page_size: u32,
+    bucket: Bucket,
+    into: String,
+    copy: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -105,11 +153,21 @@ struct FileCondition {
 struct FileTable {
     name: Spanned<String>,
     doc: String,
+    r#where: Option<Spanned<String>>,
     object: Option<Spanned<String>>,
-    each: Option<Spanned<String>>,
+    each: Option<Spanned<OneOrMore>>,
+    #[serde(default)]
+    or_record: bool,
     key: Vec<Spanned<String>>,
     set_of: Option<Spanned<String>>,
     column: Vec<FileColumn>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -119,6 +177,8 @@ struct FileColumn {
     path: Option<Spanned<String>>,
     r#type: ColumnType,
     op: Option<Operation>,
+    /// The table whose fields change.
+    of: Option<Spanned<String>>,
     class: Option<Spanned<FileClass>>,
     action: Option<Action>,
     doc: Spanned<String>,
@@ -197,6 +257,8 @@ impl File {
             endpoint: self.endpoint.checked()?,
             record: self.record.checked()?,
             sideloads: self.sideload,
+            follows: self.follow.into_iter().map(FileFollow::checked).collect::<Result<_, _>>()?,
+            erases: self.erases,
             tables,
         })
     }
@@ -210,9 +272,14 @@ impl FileEndpoint {
         if !(1..=1000).contains(self.page_size.get_ref()) {
             return fault(&self.page_size, "a page has 1 to 1000 records".to_owned());
         }
+        let is_window = *self.paging.get_ref() == Paging::Window;
+        if is_window != self.window.is_some() {
+            return fault(&self.paging, "`window` and its parameters belong together".to_owned());
+        }
         Ok(Endpoint {
             path: self.path.into_inner(),
-            paging: self.paging,
+            paging: self.paging.into_inner(),
+            window: self.window,
             envelope: self.envelope,
             page_size: self.page_size.into_inner(),
             params: self.params,
@@ -243,22 +310,60 @@ impl FileRecord {
             },
             deleted: self.deleted.into_iter().map(condition).collect::<Result<_, _>>()?,
             erased: self.erased.into_iter().map(condition).collect::<Result<_, _>>()?,
+            vanished: self.vanished,
             known: self.known.iter().map(path).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl FileFollow {
+    fn checked(self) -> Result<Follow, Fault> {
+        if !self.path.get_ref().contains(&format!("{{{}}}", self.parent.get_ref())) {
+            return fault(&self.path, format!("it does not name `{{{}}}`", self.parent.get_ref()));
+        }
+        if !self.paging.get_ref().is_complete() {
+            return fault(&self.paging, "what is followed is a `list`, `offset` or `whole`".to_owned());
+        }
+        let copy = self.copy.iter().map(|(name, from)| Ok((name.clone(), path(from)?)));
+        Ok(Follow {
+            path: self.path.into_inner(),
+            parent: self.parent.into_inner(),
+            when: self.when.iter().map(path).collect::<Result<_, _>>()?,
+            envelope: self.envelope,
+            paging: self.paging.into_inner(),
+            page_size: self.page_size,
+            bucket: self.bucket,
+            into: self.into,
+            copy: copy.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The rows that a table's file asks for.
+fn rows(table: &FileTable) -> Result<Rows, Fault> {
+    match (&table.r#where, &table.object, &table.each) {
+        (None, None, None) => Ok(Rows::Record),
+        (Some(with), None, None) => Ok(Rows::RecordWith(path(with)?)),
+        (None, Some(object), None) => Ok(Rows::Object(path(object)?)),
+        (None, None, Some(each)) => {
+            let written = match each.get_ref() {
+                OneOrMore::One(array) => std::slice::from_ref(array),
+                OneOrMore::More(arrays) => arrays.as_slice(),
+            };
+            let arrays = written.iter().map(|array| Path::parse(array));
+            Ok(Rows::Each {
+                arrays: arrays.collect::<Result<_, _>>().map_err(|reason| (each.span(), reason))?,
+                or_record: table.or_record,
+            })
+        }
+        _ => fault(&table.name, "a table has one of `where`, `object` and `each`".to_owned()),
     }
 }
 
 impl FileTable {
     fn checked(self) -> Result<Table, Fault> {
         name(&self.name)?;
-        let rows = match (&self.object, &self.each) {
-            (None, None) => Rows::Record,
-            (Some(object), None) => Rows::Object(path(object)?),
-            (None, Some(each)) => Rows::Each(path(each)?),
-            (Some(_), Some(each)) => {
-                return fault(each, "a table has `object` or `each`, not both".to_owned());
-            }
-        };
+        let rows = rows(&self)?;
         let mut columns: Vec<Column> = Vec::new();
         for column in self.column {
             if columns.iter().any(|held| &held.name == column.name.get_ref()) {
@@ -307,10 +412,16 @@ impl FileColumn {
             None => true,
             Some(Operation::EpochSeconds) => self.r#type == ColumnType::Timestamp,
             Some(Operation::Minutes) => self.r#type == ColumnType::Long,
-            Some(Operation::Slug) => self.r#type == ColumnType::String,
+            Some(Operation::Slug | Operation::Label | Operation::ChangedField | Operation::Changed) => {
+                self.r#type == ColumnType::String
+            }
         };
         if !fits {
             return fault(&self.name, "the operation does not make this type".to_owned());
+        }
+        let is_of_a_change = matches!(self.op, Some(Operation::ChangedField | Operation::Changed));
+        if is_of_a_change != self.of.is_some() {
+            return fault(&self.name, "`of` names the table whose fields an event changes".to_owned());
         }
         let (class, class_by) = class(self.class)?;
         let action = self.action.unwrap_or_else(|| class.default_action());
@@ -329,8 +440,15 @@ impl FileColumn {
         }
         let path = match &self.path {
             Some(written) => path(written)?,
+            // The value stands under the field's own name, whichever it is.
+            None if is_of_a_change => Path {
+                from_record: false,
+                from_above: false,
+                steps: Vec::new(),
+            },
             None => Path {
                 from_record: false,
+                from_above: false,
                 steps: vec![Step::Key(self.name.get_ref().clone())],
             },
         };
@@ -339,6 +457,9 @@ impl FileColumn {
             path,
             r#type: self.r#type,
             op: self.op,
+            of: self.of.map(Spanned::into_inner),
+            // What the table's columns say of them is known when all files have been read.
+            changes: BTreeMap::new(),
             class,
             class_by,
             action,

@@ -50,10 +50,11 @@ impl<'c> Trees<'c> {
 fn elements<'v>(table: &Table, record: &'v Value) -> Vec<&'v Value> {
     match &table.rows {
         Rows::Record => vec![record],
+        Rows::RecordWith(path) => find(path, record, record).map(|_| record).into_iter().collect(),
         Rows::Object(path) => find(path, record, record).into_iter().collect(),
-        Rows::Each(path) => {
-            let held = find(path, record, record).and_then(Value::as_array);
-            held.into_iter().flatten().collect()
+        Rows::Each { arrays, .. } => {
+            let held = arrays.iter().filter_map(|path| find(path, record, record).and_then(Value::as_array));
+            held.flatten().collect()
         }
     }
 }

@@ -66,16 +66,9 @@ impl Oracle {
                 .iter()
                 .any(|held| &held.name == name && held.path.from_record)
         };
-        let elements: Vec<&Value> = match &table.rows {
-            Rows::Record => vec![record],
-            Rows::Object(_) if erased && table.key.iter().all(is_told) => vec![record],
-            Rows::Object(path) => present(path, record).into_iter().collect(),
-            Rows::Each(path) => present(path, record)
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-                .iter()
-                .collect(),
+        let elements: Vec<Element<'_>> = match &table.rows {
+            Rows::Each { arrays, or_record } => each(arrays, *or_record, record),
+            whole => Self::whole(whole, record, erased && table.key.iter().all(is_told)).into_iter().map(Element::of).collect(),
         };
         elements
             .into_iter()
@@ -83,7 +76,18 @@ impl Oracle {
             .collect()
     }
 
-    fn row(&self, table: &Table, record: &Value, element: &Value, deleted: bool, erased: bool) -> Row {
+    /// The objects of a table that is fed by no array.
+    fn whole<'v>(rows: &Rows, record: &'v Value, is_wiped: bool) -> Vec<&'v Value> {
+        match rows {
+            Rows::Record => vec![record],
+            Rows::RecordWith(path) => present(path, record).filter(|held| !held.is_null()).map(|_| record).into_iter().collect(),
+            Rows::Object(_) if is_wiped => vec![record],
+            Rows::Object(path) => present(path, record).into_iter().collect(),
+            Rows::Each { .. } => Vec::new(),
+        }
+    }
+
+    fn row(&self, table: &Table, record: &Value, element: Element<'_>, deleted: bool, erased: bool) -> Row {
         let mut cells: BTreeMap<String, Cell> = table
             .columns
             .iter()
@@ -100,7 +104,37 @@ impl Oracle {
         Row { key, cells, deleted }
     }
 
-    fn cell(&self, column: &Column, record: &Value, element: &Value) -> Cell {
+    /// What an event says of the field that it changed, as the field's own column would show it.
+    fn changed(&self, column: &Column, event: &Value) -> Cell {
+        let kind = event.get("event_type").and_then(Value::as_str);
+        if !matches!(kind, Some("Create" | "Change")) {
+            return Cell::Null;
+        }
+        let Some((field, changed)) = column.changes.iter().find(|(field, _)| event.get(field.as_str()).is_some()) else {
+            return Cell::Null;
+        };
+        if column.op == Some(Operation::ChangedField) {
+            return Cell::Text(field.clone());
+        }
+        let at = if column.path.steps.is_empty() { event.get(field.as_str()) } else { event.get("previous_value") };
+        let Some(value) = at.filter(|value| !value.is_null()) else {
+            return Cell::Null;
+        };
+        match (changed.action, value) {
+            (Action::Clear, value) => Cell::Text(text(value)),
+            (Action::Redact, Value::String(text)) => Cell::Redacted(text.clone()),
+            (Action::Redact, value) => Cell::RedactedJson(value.clone()),
+            (Action::Token, Value::String(text)) if text.trim().is_empty() => Cell::Null,
+            (Action::Token, Value::String(text)) => Cell::Text(self.root.token(&self.source, changed.class, text)),
+            (Action::Token, value) => Cell::RedactedJson(value.clone()),
+            (Action::Coarse | Action::Drop, _) => Cell::Null,
+        }
+    }
+
+    fn cell(&self, column: &Column, record: &Value, element: Element<'_>) -> Cell {
+        if matches!(column.op, Some(Operation::Changed | Operation::ChangedField)) {
+            return self.changed(column, element.row);
+        }
         let Some(value) = find(&column.path, record, element).filter(|value| !value.is_null()) else {
             return Cell::Null;
         };
@@ -117,8 +151,53 @@ impl Oracle {
     }
 }
 
+/// The object that is a row, and the one within whose array it stands.
+#[derive(Clone, Copy)]
+struct Element<'v> {
+    row: &'v Value,
+    above: &'v Value,
+}
+
+impl<'v> Element<'v> {
+    fn of(row: &'v Value) -> Self {
+        Self { row, above: row }
+    }
+}
+
+/// The elements of arrays, and the record where the first of them is empty.
+fn each<'v>(arrays: &[Path], or_record: bool, record: &'v Value) -> Vec<Element<'v>> {
+    let mut all: Vec<Element<'v>> = arrays.iter().flat_map(|array| elements(&array.steps, record)).collect();
+    let is_empty = |array: &Path| present(&array.keys_alone(), record).and_then(Value::as_array).is_some_and(Vec::is_empty);
+    if or_record && arrays.first().is_some_and(is_empty) {
+        all.push(Element::of(record));
+    }
+    all
+}
+
+/// All elements to which steps lead, each with the one around it.
+fn elements<'v>(steps: &[Step], record: &'v Value) -> Vec<Element<'v>> {
+    let mut reached = vec![Element::of(record)];
+    let mut ahead = steps.iter().peekable();
+    while let Some(step) = ahead.next() {
+        let Step::Key(key) = step else { continue };
+        let mut wanted = Vec::new();
+        while let Some(Step::Element { key, value }) = ahead.peek() {
+            wanted.push((key, value));
+            ahead.next();
+        }
+        let is_wanted = |held: &&Value| wanted.iter().all(|(key, value)| held.get(key).and_then(Value::as_str) == Some(value));
+        let within = |from: &Element<'v>| {
+            let above = from.row;
+            let held = above.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            held.iter().filter(is_wanted).map(|row| Element { row, above }).collect::<Vec<_>>()
+        };
+        reached = reached.iter().flat_map(within).collect();
+    }
+    reached
+}
+
 /// The class of a column's value, which a field beside it may tell.
-fn class_of(column: &Column, record: &Value, element: &Value) -> Class {
+fn class_of(column: &Column, record: &Value, element: Element<'_>) -> Class {
     let Some(by) = &column.class_by else {
         return column.class;
     };
@@ -133,6 +212,10 @@ fn clear(kind: ColumnType, op: Option<Operation>, value: &Value) -> Cell {
         (_, Some(Operation::EpochSeconds)) => Cell::Long(number(value) * 1_000_000),
         (_, Some(Operation::Minutes)) => minutes(value),
         (_, Some(Operation::Slug)) => Cell::Text(slug(&text(value))),
+        (_, Some(Operation::Label)) => match value {
+            Value::Object(object) => object.get("channel").and_then(Value::as_str).map_or(Cell::Null, |held| Cell::Text(held.into())),
+            other => Cell::Text(text(other)),
+        },
         (ColumnType::Long, _) => Cell::Long(number(value)),
         (ColumnType::Double, _) => Cell::Double(value.as_f64().expect("a number")),
         (ColumnType::Boolean, _) => Cell::Boolean(value.as_bool().expect("a truth value")),
@@ -200,11 +283,15 @@ fn holds(condition: &Condition, record: &Value) -> bool {
 }
 
 fn present<'v>(path: &Path, record: &'v Value) -> Option<&'v Value> {
-    find(path, record, record)
+    find(path, record, Element::of(record))
 }
 
-fn find<'v>(path: &Path, record: &'v Value, element: &'v Value) -> Option<&'v Value> {
-    let start = if path.from_record { record } else { element };
+fn find<'v>(path: &Path, record: &'v Value, element: Element<'v>) -> Option<&'v Value> {
+    let start = match (path.from_record, path.from_above) {
+        (true, _) => record,
+        (_, true) => element.above,
+        _ => element.row,
+    };
     path.steps.iter().try_fold(start, |at, step| match step {
         Step::Key(key) => at.get(key),
         Step::Element { key, value } => at

@@ -128,6 +128,7 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
             Truth {
                 record,
                 is_removed: truth.is_removed,
+                is_wiped: truth.is_wiped,
                 is_unseen: truth.is_removed && !seen.contains(&truth.id),
             }
         });

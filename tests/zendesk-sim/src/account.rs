@@ -1,13 +1,13 @@
 //! The account: its rows, its time and its history of changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::cast::Cast;
 use crate::clock::Clock;
 use crate::directory::Canary;
 use crate::fields::Field;
 use crate::ids::Counters;
-use crate::model::{Collection, Group, Membership, Organization, Ticket, User};
+use crate::model::{Collection, Event, Group, Membership, Organization, Ticket, User};
 use crate::op::Applied;
 use crate::spec::AccountSpec;
 use crate::table::Table;
@@ -22,6 +22,9 @@ pub struct Account {
     pub(crate) cast: Cast,
     pub(crate) counters: Counters,
     pub(crate) tickets: Table<Ticket>,
+    pub(crate) events: Table<Event>,
+    /// The event of each happening.
+    pub(crate) event_of: HashMap<i64, i64>,
     pub(crate) users: Table<User>,
     pub(crate) organizations: Table<Organization>,
     pub(crate) groups: Table<Group>,
@@ -84,6 +87,7 @@ impl Account {
     pub fn len(&self, collection: Collection) -> usize {
         match collection {
             Collection::Tickets => self.tickets.len(),
+            Collection::TicketEvents => self.events.len(),
             Collection::Users => self.users.len(),
             Collection::Organizations => self.organizations.len(),
             Collection::Groups => self.groups.len(),

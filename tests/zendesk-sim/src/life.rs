@@ -4,7 +4,10 @@ use fastrand::Rng;
 
 use crate::account::Account;
 use crate::ids::Kind;
-use crate::model::{Channel, Happening, Identity, IdentityKind, Metrics, Role, Status, Ticket, User, What};
+use crate::model::{Channel, Event, Happening, Identity, IdentityKind, Metrics, Role, Status, Ticket, User, What};
+
+/// The updater of what Zendesk does by itself.
+const ZENDESK: i64 = -1;
 
 impl Account {
     /// Makes a new ticket of a random requester.
@@ -55,6 +58,9 @@ impl Account {
             history: Vec::with_capacity(4),
         };
         self.happen(&mut ticket, at, requester, comment(seed, true));
+        if ticket.has_policy {
+            self.happen(&mut ticket, at, ZENDESK, What::SlaClock);
+        }
         ticket
     }
 
@@ -201,8 +207,21 @@ impl Account {
         ticket.metrics.status_updated_at = at;
     }
 
-    fn happen(&mut self, ticket: &mut Ticket, at: i64, updater: i64, what: What) {
+    pub(crate) fn happen(&mut self, ticket: &mut Ticket, at: i64, updater: i64, what: What) {
         let id = self.counters.give(Kind::Happening);
+        let last = ticket.history.last().filter(|last| last.at == at && last.updater == updater);
+        let event = last.and_then(|last| self.event_of.get(&last.id).copied());
+        let event = event.unwrap_or_else(|| {
+            let event = Event {
+                id: Event::id_of(id),
+                ticket: ticket.id,
+                at,
+                updater,
+            };
+            self.events.put(event);
+            event.id
+        });
+        self.event_of.insert(id, event);
         ticket.history.push(Happening { id, at, updater, what });
     }
 

@@ -10,6 +10,7 @@ use crate::table::Timed;
 #[expect(missing_docs, reason = "the names are Zendesk's")]
 pub enum Collection {
     Tickets,
+    TicketEvents,
     Users,
     Organizations,
     Groups,
@@ -21,8 +22,9 @@ pub enum Collection {
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tickets,
+        Self::TicketEvents,
         Self::Users,
         Self::Organizations,
         Self::Groups,
@@ -36,6 +38,7 @@ impl Collection {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tickets => "tickets",
+            Self::TicketEvents => "ticket_events",
             Self::Users => "users",
             Self::Organizations => "organizations",
             Self::Groups => "groups",
@@ -172,7 +175,6 @@ pub(crate) struct Metrics {
 
 /// One entry of a ticket's history; entries of one time and one updater are one audit.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "events and audits are not served yet")]
 pub(crate) struct Happening {
     pub(crate) id: i64,
     pub(crate) at: i64,
@@ -204,6 +206,31 @@ pub(crate) enum What {
     },
     Deleted,
     Restored,
+    /// A comment's text was taken away.
+    Redacted {
+        comment: i64,
+    },
+    /// A clock of the ticket's policy moved: an event without parts.
+    SlaClock,
+}
+
+/// What happened at once to one ticket, by one updater.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Event {
+    pub(crate) id: i64,
+    pub(crate) ticket: i64,
+    pub(crate) at: i64,
+    /// -1 for Zendesk itself.
+    pub(crate) updater: i64,
+}
+
+impl Timed for Event {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.at
+    }
 }
 
 /// What a user may do; each may do what the ones before may.

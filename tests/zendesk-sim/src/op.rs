@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::directory::{Canary, CanaryClass};
 use crate::fields::{FieldKind, ORGANIZATION_FIELDS};
 use crate::ids::{Kind, mix};
-use crate::model::{Collection, IdentityKind, Role, Status, Ticket, User};
+use crate::model::{Collection, IdentityKind, Role, Status, Ticket, User, What};
 use crate::seeded::delete_organization;
 
 /// One change. Where something new is made or chosen, `seed` decides what.
@@ -28,6 +28,8 @@ pub enum Op {
     ScrubTicket { id: i64 },
     /// Out of the bin, with its old status.
     RestoreTicket { id: i64 },
+    /// A comment's text is taken away.
+    RedactComment { id: i64, seed: u64 },
     /// A new end user.
     CreateUser { seed: u64 },
     /// Notes and fields, now and then the name.
@@ -146,6 +148,7 @@ impl Account {
             Op::DeleteTicket { id } => self.delete_ticket(at, id),
             Op::ScrubTicket { id } => self.scrub_ticket(at, id),
             Op::RestoreTicket { id } => self.restore_ticket(at, id),
+            Op::RedactComment { id, seed } => self.redact_comment(at, id, seed),
             Op::CreateUser { seed } => Ok(self.create_user(at, seed)),
             Op::UpdateUser { id, seed } => self.update_user(at, id, seed),
             Op::DeleteUser { id } => self.on_user(id, |_, user| {
@@ -273,6 +276,10 @@ impl Account {
             if ticket.status == Status::Deleted {
                 return Err(refused("ticket", id, "deleted"));
             }
+            // Whoever wants to read what a redaction left must find the ticket.
+            if ticket.history.iter().any(|happening| matches!(happening.what, What::Redacted { .. })) {
+                return Err(refused("ticket", id, "kept for what was redacted in it"));
+            }
             account.delete(ticket, at);
             account.bin.insert(id);
             Ok(())
@@ -296,6 +303,27 @@ impl Account {
                 return Err(refused("ticket", id, "not in the bin"));
             }
             account.restore(ticket, at);
+            Ok(())
+        })
+    }
+
+    fn redact_comment(&mut self, at: i64, id: i64, seed: u64) -> Result<i64, OpError> {
+        self.on_ticket(id, |account, ticket| {
+            if matches!(ticket.status, Status::Deleted | Status::Closed) {
+                return Err(refused("ticket", id, ticket.status.name()));
+            }
+            let last = ticket.history.last().map_or(0, |last| last.at);
+            let number = mix(seed) as usize % ticket.comments();
+            let mut comments = ticket.history.iter_mut().filter_map(|happening| match &mut happening.what {
+                What::Comment { is_redacted, .. } if happening.at < last.max(at) => Some((happening.id, is_redacted)),
+                _ => None,
+            });
+            let (comment, is_redacted) = comments.nth(number).ok_or(refused("ticket", id, "new"))?;
+            *is_redacted = true;
+            let agent = account.agents[0];
+            account.happen(ticket, at, agent, What::Redacted { comment });
+            ticket.updated_at = at;
+            ticket.generated_at = at;
             Ok(())
         })
     }

@@ -102,6 +102,10 @@ impl Account {
             638..645 => Op::RenameOrganizationField {
                 id: any(&self.organization_fields, rng),
             },
+            645..655 => Op::RedactComment {
+                id: any(&self.tickets, rng),
+                seed,
+            },
             _ => Op::UpdateTicket {
                 id: any(&self.tickets, rng),
                 seed,

@@ -53,6 +53,8 @@ impl Account {
             anchor,
             counters: Counters::default(),
             tickets: Table::default(),
+            events: Table::default(),
+            event_of: std::collections::HashMap::new(),
             users: Table::default(),
             organizations: Table::default(),
             groups: Table::default(),

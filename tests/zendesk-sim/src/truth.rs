@@ -19,6 +19,8 @@ pub struct Truth {
     pub is_deleted: bool,
     /// The record has disappeared silently; `json` is its last state.
     pub is_removed: bool,
+    /// It hangs on a ticket that is scrubbed: nobody who was told so keeps anything of it.
+    pub is_wiped: bool,
     /// The record with its sideloads (`metric_set` and `slas` of tickets, `identities` of users, the creator
     /// of ticket fields), the SLA clocks as they were last served.
     pub json: String,
@@ -65,6 +67,7 @@ impl Records {
                 version: account.version(self.collection, id),
                 is_deleted: account.is_deleted(self.collection, id),
                 is_removed: false,
+                is_wiped: account.is_wiped(self.collection, id),
                 json: String::from_utf8(json).expect("JSON is text"),
             })
     }
@@ -84,6 +87,7 @@ impl Iterator for Records {
             version: None,
             is_deleted: false,
             is_removed: true,
+            is_wiped: false,
             json,
         })
     }
@@ -94,6 +98,7 @@ impl Account {
     pub(crate) fn ids(&self, collection: Collection) -> Vec<i64> {
         match collection {
             Collection::Tickets => self.tickets.ids(),
+            Collection::TicketEvents => self.events.ids(),
             Collection::Users => self.users.ids(),
             Collection::Organizations => self.organizations.ids(),
             Collection::Groups => self.groups.ids(),
@@ -108,10 +113,18 @@ impl Account {
     pub(crate) fn version(&self, collection: Collection, id: i64) -> Option<i64> {
         match collection {
             Collection::Tickets => self.tickets.get(id).map(|row| row.generated_at),
+            Collection::TicketEvents => self.events.get(id).map(|row| row.at),
             Collection::Users => self.users.get(id).map(|row| row.updated_at),
             Collection::Organizations => self.organizations.get(id).map(|row| row.updated_at),
             _ => None,
         }
+    }
+
+    /// Claims that a record hangs on a ticket that is scrubbed.
+    fn is_wiped(&self, collection: Collection, id: i64) -> bool {
+        let event = self.events.get(id).filter(|_| collection == Collection::TicketEvents);
+        let ticket = event.and_then(|event| self.tickets.get(event.ticket));
+        ticket.is_some_and(|ticket| ticket.is_scrubbed)
     }
 
     /// Claims that a record says of itself that it is deleted.

@@ -11,6 +11,8 @@ pub(crate) enum At {
     Record(u16),
     /// In a slot of the element that is the row.
     Element(u16),
+    /// In a slot of the element around it.
+    Above(u16),
 }
 
 /// A column of a plan.
@@ -41,10 +43,44 @@ pub(crate) enum Make {
     Json,
     Minutes,
     Slug,
+    Label,
+    /// The name of the field that an event changed.
+    ChangedField(Changes),
+    /// The value of that field, made as the field's own column says.
+    Changed(Changes),
     Token(Told),
     Coarse(Told),
     Redacted,
     RedactedJson,
+    /// A text as it is meant, anything else as it is written.
+    Written,
+}
+
+/// The fields that an event may have changed.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    /// Where the kind of event stands, which must be a change.
+    pub(crate) kind: At,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A field that an event may have changed.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    pub(crate) at: At,
+    /// How its values are made.
+    pub(crate) make: Make,
+}
+
+/// How the value of a changed field is made: as its own column's, but always a text.
+pub(crate) fn make_changed(class: Class, action: Action) -> Make {
+    match action {
+        Action::Clear => Make::Written,
+        Action::Redact => Make::Redacted,
+        Action::Token if !matches!(class, Class::None | Class::Text) => Make::Token(Told { class, by: None }),
+        Action::Token | Action::Coarse | Action::Drop => Make::Nothing,
+    }
 }
 
 /// The class of a value, which a field beside it may tell.
@@ -86,6 +122,9 @@ fn clear(column: &Column) -> Make {
         (Some(Operation::EpochSeconds), _) => Make::TimestampOfSeconds,
         (Some(Operation::Minutes), _) => Make::Minutes,
         (Some(Operation::Slug), _) => Make::Slug,
+        (Some(Operation::Label), _) => Make::Label,
+        // Whoever compiles them knows where the fields stand.
+        (Some(Operation::ChangedField | Operation::Changed), _) => Make::Nothing,
         (None, ColumnType::Long) => Make::Long,
         (None, ColumnType::Double) => Make::Double,
         (None, ColumnType::Boolean) => Make::Boolean,

@@ -9,6 +9,8 @@ pub struct Choice {
     pub excluded: BTreeSet<(String, String)>,
     /// Table and column, and what happens to the column instead of the catalog's action.
     pub actions: BTreeMap<(String, String), Action>,
+    /// The same for tables of other collections, whose fields' changes this collection tells.
+    pub elsewhere: BTreeMap<(String, String), Action>,
 }
 
 /// A choice that this collection cannot follow. It needs a person: the configuration names the column.

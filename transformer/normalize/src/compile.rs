@@ -1,15 +1,18 @@
 //! From catalog and choice to a plan.
 
 use sha2::{Digest, Sha256};
-use zenfloe_catalog::{Collection, Column, ColumnType, Condition, Path, Rows, Table, TimeUnit, avro_schema};
+use zenfloe_catalog::{
+    Action, Changed, Collection, Column, ColumnType, Condition, Expected, Operation, Path, Rows, Step, Table, TimeUnit,
+    avro_schema,
+};
 
-use crate::cell::{self, At, Cell, Make};
+use crate::cell::{self, At, Cell, Changes, Field, Make};
 use crate::plan::{Claim, RowsAt, TablePlan, Timed, Versioning};
 use crate::tree::{NodeId, Shape, Tree};
 use crate::{Choice, Plan, PlanError};
 
 /// Rises whenever the same record, catalog and choice come to give other rows.
-const NORMALISER_VERSION: u32 = 1;
+const NORMALISER_VERSION: u32 = 2;
 
 /// The root of every tree.
 const ROOT: NodeId = 0;
@@ -19,13 +22,40 @@ const ROOT: NodeId = 0;
 enum Place {
     Record(NodeId),
     Element(usize, NodeId),
+    /// Of the elements around those of the first index.
+    Above(usize, usize, NodeId),
 }
 
 /// The trees while they grow.
 struct Trees {
     record: Tree,
-    /// Paths of the arrays of rows, and the trees of their elements.
-    elements: Vec<(Path, Tree)>,
+    /// The trees of the elements of the arrays of rows.
+    elements: Vec<Elements>,
+}
+
+/// The elements of one array.
+struct Elements {
+    /// The array's path from the record on, without selectors.
+    array: Path,
+    /// The elements within which the array stands; `None` where it stands in the record.
+    above: Option<usize>,
+    /// The array's node in the record, where it stands in no other one.
+    node: Option<NodeId>,
+    tree: Tree,
+}
+
+/// Where the rows of a table, or a part of them, come from.
+enum Source {
+    Record,
+    With(NodeId),
+    Without(NodeId),
+    Object(NodeId),
+    Each {
+        /// The array's node in the record; `None` where it stands within other elements.
+        array: Option<NodeId>,
+        own: Vec<(Place, String)>,
+        above: Vec<(Place, String)>,
+    },
 }
 
 /// The finished trees.
@@ -39,8 +69,7 @@ struct DraftTable<'c> {
     table: &'c Table,
     /// Where the paths of its columns begin.
     root: Place,
-    /// Where its rows are noted.
-    rows: NodeId,
+    rows: Source,
     columns: Vec<DraftColumn<'c>>,
 }
 
@@ -49,6 +78,8 @@ struct DraftColumn<'c> {
     written: &'c Column,
     at: Place,
     told: Option<Place>,
+    /// Where the kind of event stands, and the fields that it may have changed.
+    changes: Option<(Place, Vec<(String, Place, Changed)>)>,
 }
 
 pub(crate) fn compile(collection: &Collection, choice: &Choice) -> Result<Plan, PlanError> {
@@ -58,10 +89,11 @@ pub(crate) fn compile(collection: &Collection, choice: &Choice) -> Result<Plan, 
         elements: Vec::new(),
     };
     trees.record.count_unknown(ROOT);
+    trees.arrays(collection, choice);
     let tables = collection
         .tables
         .iter()
-        .filter_map(|table| trees.table(table, choice))
+        .flat_map(|table| trees.table(table, choice))
         .collect::<Vec<_>>();
     for known in &collection.record.known {
         trees.known(known);
@@ -111,6 +143,7 @@ pub(crate) fn compile(collection: &Collection, choice: &Choice) -> Result<Plan, 
         deleted: claims(deleted),
         erased: claims(erased),
         parent: (parent_path.to_string().into(), grown.record_slot(parent)),
+        erases: collection.erases.clone(),
         fingerprint: fingerprint(collection, choice),
         record: grown.record.0,
         trees: grown.elements.into_iter().map(|(shape, _)| shape).collect(),
@@ -156,95 +189,212 @@ fn refused(table: &str, column: &str, what: &'static str) -> PlanError {
 }
 
 impl Trees {
-    /// Places all columns of a table; `None` when it is excluded and none is read.
-    fn table<'c>(&mut self, table: &'c Table, choice: &Choice) -> Option<DraftTable<'c>> {
-        let excluded = |column: &str| choice.excluded.contains(&(table.name.clone(), column.to_owned()));
-        if excluded("*") {
-            // Its fields are known all the same, so that none of them is counted.
-            match &table.rows {
-                Rows::Record => table.columns.iter().for_each(|column| {
-                    self.record.place(ROOT, &column.path.steps);
-                }),
-                Rows::Object(path) | Rows::Each(path) => {
-                    self.record.place(ROOT, &path.steps);
-                }
-            }
-            return None;
+    /// Places all columns of a table, once for each place that its rows come from; none when it is excluded.
+    fn table<'c>(&mut self, table: &'c Table, choice: &Choice) -> Vec<DraftTable<'c>> {
+        if choice.excluded.contains(&(table.name.clone(), "*".to_owned())) {
+            self.pass_over(table);
+            return Vec::new();
         }
-        let (rows, root) = self.rows(table);
+        let sources = self.sources(table);
+        let draft = |(rows, root)| DraftTable {
+            columns: self.columns(table, &rows, root, choice),
+            table,
+            root,
+            rows,
+        };
+        sources.into_iter().map(draft).collect()
+    }
+
+    /// The fields of an excluded table are known all the same, so that none of them is counted.
+    fn pass_over(&mut self, table: &Table) {
+        match &table.rows {
+            Rows::Record | Rows::RecordWith(_) => table.columns.iter().for_each(|column| {
+                self.record.place(ROOT, &column.path.steps);
+            }),
+            Rows::Object(path) => _ = self.record.place(ROOT, &path.steps),
+            Rows::Each { arrays, .. } => arrays.iter().for_each(|array| self.known(&array.keys_alone())),
+        }
+    }
+
+    fn columns<'c>(
+        &mut self,
+        table: &'c Table,
+        rows: &Source,
+        root: Place,
+        choice: &Choice,
+    ) -> Vec<DraftColumn<'c>> {
         let mut columns = Vec::new();
         for written in &table.columns {
             let at = self.place(root, &written.path);
-            if excluded(&written.name) {
+            if written.op == Some(Operation::Label) {
+                self.loosen(at);
+            }
+            if choice.excluded.contains(&(table.name.clone(), written.name.clone())) {
                 continue;
             }
             self.want(at);
             let told = written.class_by.as_ref().map(|by| self.place(root, &by.path));
             told.into_iter().for_each(|told| self.want(told));
+            // A record that stands for an event without parts has changed nothing.
+            let tells_changes = !written.changes.is_empty() && !matches!(rows, Source::Without(_));
             let action = choice.actions.get(&(table.name.clone(), written.name.clone()));
-            let column = Column {
-                action: action.copied().unwrap_or(written.action),
-                ..written.clone()
-            };
             columns.push(DraftColumn {
-                column,
+                column: Column {
+                    action: action.copied().unwrap_or(written.action),
+                    ..written.clone()
+                },
                 written,
                 at,
                 told,
+                changes: tells_changes.then(|| self.changes(written, root, choice)),
             });
         }
-        Some(DraftTable {
-            table,
-            root,
-            rows,
-            columns,
-        })
+        columns
+    }
+
+    fn changes(
+        &mut self,
+        column: &Column,
+        root: Place,
+        choice: &Choice,
+    ) -> (Place, Vec<(String, Place, Changed)>) {
+        let mut wanted = |key: &str| {
+            let place = self.place(root, &key_path(key));
+            self.want(place);
+            place
+        };
+        let kind = wanted("event_type");
+        let of = column.of.clone().unwrap_or_default();
+        let fields = column.changes.iter().map(|(name, changed)| {
+            let chosen = |column: &str| choice.elsewhere.get(&(of.clone(), column.to_owned())).copied();
+            let tightened = chosen(name).or_else(|| chosen("*"));
+            let changed = Changed {
+                action: tightened.unwrap_or(changed.action),
+                ..changed.clone()
+            };
+            (name.clone(), wanted(name), changed)
+        });
+        let fields = fields.collect();
+        (kind, fields)
     }
 
     /// Where a table's rows are noted, and where the paths of its columns begin.
-    fn rows(&mut self, table: &Table) -> (NodeId, Place) {
+    fn sources(&mut self, table: &Table) -> Vec<(Source, Place)> {
+        let whole = Place::Record(ROOT);
         match &table.rows {
-            Rows::Record => (ROOT, Place::Record(ROOT)),
+            Rows::Record => vec![(Source::Record, whole)],
+            Rows::RecordWith(path) => vec![(Source::With(self.want_in_record(path)), whole)],
             Rows::Object(path) => {
-                let node = self.record.place(ROOT, &path.steps);
-                self.record.want(node);
+                let node = self.want_in_record(path);
                 self.record.count_unknown(node);
-                (node, Place::Record(node))
+                vec![(Source::Object(node), Place::Record(node))]
             }
-            Rows::Each(path) => {
-                let node = self.record.place(ROOT, &path.steps);
-                let tree = self.elements_of(path);
-                // Fewer arrays of rows than a catalog has tables.
-                self.record.rows(node, tree as u16);
-                (node, Place::Element(tree, ROOT))
+            Rows::Each { arrays, or_record } => {
+                let mut sources: Vec<_> = arrays.iter().map(|array| self.each(array)).collect();
+                if let Some(array) = arrays.first().filter(|_| *or_record) {
+                    sources.push((Source::Without(self.want_in_record(&array.keys_alone())), whole));
+                }
+                sources
             }
         }
     }
 
-    fn elements_of(&mut self, path: &Path) -> usize {
-        if let Some(held) = self.elements.iter().position(|(held, _)| held == path) {
-            return held;
+    /// The elements of an array. A selector claims something of the elements of the array behind which it stands.
+    fn each(&mut self, path: &Path) -> (Source, Place) {
+        let whole = path.keys_alone();
+        let tree = self.elements.iter().position(|held| held.array == whole);
+        let tree = tree.expect("every array of a chosen table has its elements");
+        let around = self.elements[tree].above;
+        let (mut own, mut above) = (Vec::new(), Vec::new());
+        for (length, step) in path.steps.iter().enumerate() {
+            let Step::Element { key, value } = step else { continue };
+            let selectors = path.steps[..length].iter().filter(|step| matches!(step, Step::Element { .. }));
+            let (of, claims) = match around {
+                Some(around) if length - selectors.count() < whole.steps.len() => (around, &mut above),
+                _ => (tree, &mut own),
+            };
+            let place = self.place(Place::Element(of, ROOT), &key_path(key));
+            self.want(place);
+            claims.push((place, value.clone()));
         }
-        let mut tree = Tree::new(format!("{path}[]"));
-        tree.count_unknown(ROOT);
-        self.elements.push((path.clone(), tree));
-        self.elements.len() - 1
+        let array = self.elements[tree].node.filter(|_| around.is_none());
+        (Source::Each { array, own, above }, Place::Element(tree, ROOT))
+    }
+
+    /// Makes the elements of all arrays whose rows are wanted, and of those around them.
+    fn arrays(&mut self, collection: &Collection, choice: &Choice) {
+        let mut arrays: Vec<(Path, bool)> = Vec::new();
+        for table in &collection.tables {
+            let is_chosen = !choice.excluded.contains(&(table.name.clone(), "*".to_owned()));
+            if let Rows::Each { arrays: held, .. } = &table.rows {
+                arrays.extend(held.iter().map(|array| (array.keys_alone(), is_chosen)));
+            }
+        }
+        arrays.sort_by_key(|(array, _)| array.steps.len());
+        let chosen: Vec<Path> = arrays.iter().filter(|(_, is_chosen)| *is_chosen).map(|(path, _)| path.clone()).collect();
+        let is_wanted = |array: &Path| chosen.iter().any(|chosen| chosen.steps.starts_with(&array.steps));
+        for (array, _) in arrays.iter().filter(|(array, _)| is_wanted(array)) {
+            self.array(array, chosen.contains(array));
+        }
+    }
+
+    fn array(&mut self, array: &Path, counts_unknown: bool) {
+        if self.elements.iter().any(|held| held.array == *array) {
+            return;
+        }
+        let index = self.elements.len();
+        let above = self.elements.iter().rposition(|held| array.steps.starts_with(&held.array.steps));
+        // Fewer arrays of rows than a catalog has tables.
+        let node = match above {
+            Some(above) => {
+                let rest = &array.steps[self.elements[above].array.steps.len()..];
+                let tree = &mut self.elements[above].tree;
+                let node = tree.place(ROOT, rest);
+                tree.rows(node, index as u16);
+                None
+            }
+            None => {
+                let node = self.record.place(ROOT, &array.steps);
+                self.record.rows(node, index as u16);
+                Some(node)
+            }
+        };
+        let mut tree = Tree::new(format!("{array}[]"));
+        if counts_unknown {
+            tree.count_unknown(ROOT);
+        }
+        self.elements.push(Elements {
+            array: array.clone(),
+            above,
+            node,
+            tree,
+        });
     }
 
     fn place(&mut self, root: Place, path: &Path) -> Place {
-        match root {
-            Place::Element(tree, node) if !path.from_record => {
-                Place::Element(tree, self.elements[tree].1.place(node, &path.steps))
-            }
-            Place::Record(node) if !path.from_record => Place::Record(self.record.place(node, &path.steps)),
-            _ => Place::Record(self.record.place(ROOT, &path.steps)),
+        let (tree, node) = match root {
+            _ if path.from_record => return Place::Record(self.record.place(ROOT, &path.steps)),
+            Place::Record(node) => return Place::Record(self.record.place(node, &path.steps)),
+            Place::Element(tree, _) if path.from_above => match self.elements[tree].above {
+                Some(above) => return Place::Above(tree, above, self.elements[above].tree.place(ROOT, &path.steps)),
+                None => return Place::Record(self.record.place(ROOT, &path.steps)),
+            },
+            Place::Element(tree, node) | Place::Above(_, tree, node) => (tree, node),
+        };
+        Place::Element(tree, self.elements[tree].tree.place(node, &path.steps))
+    }
+
+    fn loosen(&mut self, place: Place) {
+        match place {
+            Place::Record(node) => self.record.loosen(node),
+            Place::Element(tree, node) | Place::Above(_, tree, node) => self.elements[tree].tree.loosen(node),
         }
     }
 
     fn want(&mut self, place: Place) {
         match place {
             Place::Record(node) => self.record.want(node),
-            Place::Element(tree, node) => self.elements[tree].1.want(node),
+            Place::Element(tree, node) | Place::Above(_, tree, node) => self.elements[tree].tree.want(node),
         }
     }
 
@@ -257,10 +407,11 @@ impl Trees {
     /// Makes a place that is no column one that is not counted.
     fn known(&mut self, path: &Path) {
         let within = |array: &Path| path.steps.len() > array.steps.len() && path.steps.starts_with(&array.steps);
-        match self.elements.iter().position(|(array, _)| within(array)) {
+        // The innermost array stands behind those around it.
+        match self.elements.iter().rposition(|held| within(&held.array)) {
             Some(tree) => {
-                let rest = &path.steps[self.elements[tree].0.steps.len()..];
-                self.elements[tree].1.place(ROOT, rest);
+                let rest = &path.steps[self.elements[tree].array.steps.len()..];
+                self.elements[tree].tree.place(ROOT, rest);
             }
             None => {
                 self.record.place(ROOT, &path.steps);
@@ -274,7 +425,7 @@ impl Trees {
             elements: self
                 .elements
                 .into_iter()
-                .map(|(_, tree)| tree.finish())
+                .map(|held| held.tree.finish())
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -291,7 +442,26 @@ impl Grown {
             Place::Element(tree, node) => {
                 At::Element(self.elements[tree].1[node].expect("whoever placed it wanted its value"))
             }
+            Place::Above(_, tree, node) => {
+                At::Above(self.elements[tree].1[node].expect("whoever placed it wanted its value"))
+            }
         }
+    }
+}
+
+impl Grown {
+    /// Claims that texts stand at places of elements.
+    fn claims(&self, wanted: &[(Place, String)]) -> Vec<Claim> {
+        let claim = |(place, text): &(Place, String)| {
+            let (Place::Element(tree, node) | Place::Above(_, tree, node)) = *place else {
+                unreachable!("selectors stand behind arrays")
+            };
+            Claim {
+                slot: self.elements[tree].1[node].expect("whoever placed it wanted its value"),
+                is: Expected::Text(text.clone()),
+            }
+        };
+        wanted.iter().map(claim).collect()
     }
 }
 
@@ -302,10 +472,11 @@ impl DraftTable<'_> {
         for draft in &self.columns {
             let told = draft.told.map(|told| grown.at(told));
             let make = cell::make(&draft.column, draft.column.action, told);
+            let make = make.map_err(|what| refused(name, &draft.column.name, what))?;
             cells.push(Cell {
                 path: self.path(&draft.written.path).into(),
                 at: grown.at(draft.at),
-                make: make.map_err(|what| refused(name, &draft.column.name, what))?,
+                make: changing(draft, grown).unwrap_or(make),
                 is_key: self.table.key.contains(&draft.column.name),
             });
         }
@@ -325,9 +496,9 @@ impl DraftTable<'_> {
     fn path(&self, path: &Path) -> String {
         let below = match &self.table.rows {
             _ if path.from_record => String::new(),
-            Rows::Record => String::new(),
+            Rows::Record | Rows::RecordWith(_) => String::new(),
             Rows::Object(object) => format!("{object}."),
-            Rows::Each(array) => format!("{array}[]."),
+            Rows::Each { arrays, .. } => arrays.first().map(|array| format!("{array}[].")).unwrap_or_default(),
         };
         let written = path.to_string();
         let text = format!("{below}{}", written.trim_start_matches("$."));
@@ -351,18 +522,53 @@ impl DraftTable<'_> {
     }
 
     fn rows_at(&self, grown: &Grown, key: &[usize]) -> RowsAt {
-        match (&self.table.rows, self.root) {
-            (Rows::Record, _) => RowsAt::Record,
-            (_, Place::Element(tree, _)) => RowsAt::Each {
-                slot: grown.record_slot(self.rows),
-                tree: tree as u16,
-            },
-            _ => RowsAt::Object {
-                slot: grown.record_slot(self.rows),
+        let slot = |node: NodeId| grown.record_slot(node);
+        match (&self.rows, self.root) {
+            (Source::With(node), _) => RowsAt::RecordWith { slot: slot(*node) },
+            (Source::Without(node), _) => RowsAt::RecordWithout { slot: slot(*node) },
+            (Source::Object(node), _) => RowsAt::Object {
+                slot: slot(*node),
                 is_keyed: key.iter().all(|index| self.columns[*index].written.path.from_record),
             },
+            (Source::Each { array, own, above }, Place::Element(tree, _)) => RowsAt::Each {
+                slot: array.map(slot),
+                tree: tree as u16,
+                own: grown.claims(own),
+                above: grown.claims(above),
+            },
+            _ => RowsAt::Record,
         }
     }
+}
+
+/// The path of one key.
+fn key_path(key: &str) -> Path {
+    Path {
+        from_record: false,
+        from_above: false,
+        steps: vec![Step::Key(key.to_owned())],
+    }
+}
+
+/// How a column is made that tells a change; `None` for all others, and where it is dropped.
+fn changing(draft: &DraftColumn<'_>, grown: &Grown) -> Option<Make> {
+    let (kind, fields) = draft.changes.as_ref()?;
+    if draft.column.action == Action::Drop {
+        return None;
+    }
+    let field = |(name, place, changed): &(String, Place, Changed)| Field {
+        name: name.as_str().into(),
+        at: grown.at(*place),
+        make: cell::make_changed(changed.class, changed.action),
+    };
+    let changes = Changes {
+        kind: grown.at(*kind),
+        fields: fields.iter().map(field).collect(),
+    };
+    Some(match draft.column.op {
+        Some(Operation::ChangedField) => Make::ChangedField(changes),
+        _ => Make::Changed(changes),
+    })
 }
 
 fn fingerprint(collection: &Collection, choice: &Choice) -> [u8; 32] {
@@ -373,7 +579,7 @@ fn fingerprint(collection: &Collection, choice: &Choice) -> [u8; 32] {
     for (table, column) in &choice.excluded {
         digest.update(format!("\0-{table}.{column}"));
     }
-    for ((table, column), action) in &choice.actions {
+    for ((table, column), action) in choice.actions.iter().chain(&choice.elsewhere) {
         digest.update(format!("\0{table}.{column}={}", action.as_str()));
     }
     digest.finalize().into()

@@ -4,7 +4,7 @@ use zenfloe_catalog::Class;
 
 use crate::Guard;
 use crate::avro;
-use crate::cell::{At, Cell, Make, Told};
+use crate::cell::{At, Cell, Changes, Field, Make, Told};
 use crate::scan::{Kind, Slot};
 use crate::text;
 use crate::time;
@@ -26,6 +26,8 @@ pub(crate) struct Encoder<'r, G> {
     pub(crate) slots: &'r [Slot],
     /// Where the slots of the row's element begin.
     pub(crate) base: usize,
+    /// Where those of the element around it begin.
+    pub(crate) above: usize,
     pub(crate) guard: &'r mut G,
     pub(crate) out: &'r mut Vec<u8>,
     pub(crate) texts: &'r mut Texts,
@@ -40,6 +42,7 @@ impl<G: Guard> Encoder<'_, G> {
         match at {
             At::Record(place) => self.slots[usize::from(place)],
             At::Element(place) => self.slots[self.base + usize::from(place)],
+            At::Above(place) => self.slots[self.above + usize::from(place)],
         }
     }
 
@@ -91,6 +94,10 @@ impl<G: Guard> Encoder<'_, G> {
             Make::Json => self.json(slot),
             Make::Minutes => return self.minutes(slot),
             Make::Slug => self.slug(slot)?,
+            Make::Label => return self.label(slot),
+            Make::ChangedField(changes) => return Ok(self.changed_field(changes)),
+            Make::Changed(changes) => return self.changed(changes, slot),
+            Make::Written => self.written(slot)?,
             Make::Token(told) => return self.guarded(told, slot, G::token),
             Make::Coarse(told) => return self.guarded(told, slot, G::coarse),
             Make::Redacted => self.redacted(slot),
@@ -122,6 +129,68 @@ impl<G: Guard> Encoder<'_, G> {
         self.texts.safe.clear();
         text::slug(title, &mut self.texts.safe);
         avro::text(&self.texts.safe, self.out);
+        Ok(())
+    }
+
+    /// Children of an object with a channel are not walked: such objects are small and rare enough to be looked through.
+    fn label(&mut self, slot: Slot) -> Result<bool, Wrong> {
+        if slot.kind != Kind::Object {
+            let label = value::text(slot, self.json, &mut self.texts.decoded, self.replaced)?;
+            avro::text(label, self.out);
+            return Ok(true);
+        }
+        let channel = value::member(slot, self.json, "channel").filter(|channel| channel.is_text());
+        if let Some(channel) = channel {
+            let label = value::text(channel, self.json, &mut self.texts.decoded, self.replaced)?;
+            avro::text(label, self.out);
+        }
+        Ok(channel.is_some())
+    }
+
+    /// The field that the event of this row changed.
+    fn change<'c>(&mut self, changes: &'c Changes) -> Option<(&'c Field, Slot)> {
+        let kind = self.slot(changes.kind);
+        let kind = kind.is_text().then(|| text::meant(kind, self.json, &mut self.texts.decoded, &mut 0))?;
+        if !matches!(kind, "Create" | "Change") {
+            return None;
+        }
+        let mut fields = changes.fields.iter().map(|field| (field, self.slot(field.at)));
+        fields.find(|(_, slot)| slot.kind != Kind::Absent)
+    }
+
+    fn changed_field(&mut self, changes: &Changes) -> bool {
+        let change = self.change(changes);
+        if let Some((field, _)) = change {
+            avro::text(&field.name, self.out);
+        }
+        change.is_some()
+    }
+
+    /// `slot`: where the value stands; the row itself where it stands under the field's name.
+    fn changed(&mut self, changes: &Changes, slot: Slot) -> Result<bool, Wrong> {
+        let Some((field, under_its_name)) = self.change(changes) else {
+            return Ok(false);
+        };
+        let value = if slot.kind == Kind::Object { under_its_name } else { slot };
+        if value.is_nothing() {
+            return Ok(false);
+        }
+        // A list of values is no single one; its strings are made safe.
+        match (&field.make, value.kind) {
+            (Make::Token(_), Kind::Object | Kind::Array | Kind::True | Kind::False) => self.redacted_json(value),
+            (make, _) => return self.make(make, value),
+        }
+        Ok(true)
+    }
+
+    fn written(&mut self, slot: Slot) -> Encoded {
+        match slot.kind {
+            Kind::Text | Kind::Escaped => {
+                let text = text::meant(slot, self.json, &mut self.texts.decoded, self.replaced);
+                avro::text(text, self.out);
+            }
+            _ => self.json(slot),
+        }
         Ok(())
     }
 

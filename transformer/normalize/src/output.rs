@@ -39,7 +39,8 @@ pub struct OutRow {
 /// A fence for a clean topic; it stands before the rows of its set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutFence {
-    /// The index of its table in [`Plan::tables`](crate::Plan::tables).
+    /// The index of its table in [`Plan::tables`](crate::Plan::tables), or behind them in
+    /// [`Plan::erased_tables`](crate::Plan::erased_tables).
     pub table: usize,
     /// Whose rows, and before when.
     pub fence: Fence,

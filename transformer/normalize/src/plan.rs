@@ -1,4 +1,4 @@
-use zenfloe_catalog::{Collection, Expected, TimeUnit};
+use zenfloe_catalog::{Collection, Erased, Expected, TimeUnit};
 
 use crate::cell::Cell;
 use crate::tree::Shape;
@@ -20,14 +20,24 @@ pub struct TablePlan {
 }
 
 /// Where the rows of a table come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum RowsAt {
     /// The record.
     Record,
+    /// The record where something stands in this slot.
+    RecordWith { slot: u16 },
+    /// The record where the array in this slot is there and empty.
+    RecordWithout { slot: u16 },
     /// The object in this slot; `is_keyed`: the key stands in the record, outside the object.
     Object { slot: u16, is_keyed: bool },
-    /// The elements of the array in this slot, read by this tree.
-    Each { slot: u16, tree: u16 },
+    /// The elements of arrays, read by this tree, of which those claims hold: about the element that is the row, and
+    /// about the one around it. `slot`: of an array that is not within another one.
+    Each {
+        slot: Option<u16>,
+        tree: u16,
+        own: Vec<Claim>,
+        above: Vec<Claim>,
+    },
 }
 
 /// A claim about the value in a slot.
@@ -64,6 +74,8 @@ pub struct Plan {
     pub(crate) erased: Vec<Claim>,
     /// Path and slot of the first part of the record's key: the parent of the sets that it carries.
     pub(crate) parent: (Box<str>, u16),
+    /// Other tables' columns by which a record that is erased takes rows with it.
+    pub(crate) erases: Vec<Erased>,
     pub(crate) fingerprint: [u8; 32],
 }
 
@@ -73,9 +85,15 @@ impl Plan {
         compile::compile(collection, choice)
     }
 
-    /// The tables, in the catalog's order.
+    /// The tables, in the catalog's order; one whose rows come from several places stands once for each.
     pub fn tables(&self) -> &[TablePlan] {
         &self.tables
+    }
+
+    /// Tables of other collections for which fences may come out; [`OutFence::table`](crate::OutFence::table) counts
+    /// them behind those of [`Plan::tables`].
+    pub fn erased_tables(&self) -> impl Iterator<Item = &str> {
+        self.erases.iter().map(|erased| erased.table.as_str())
     }
 
     /// Differs where the rows of one record could differ: catalog, choice, normaliser and redaction rules.

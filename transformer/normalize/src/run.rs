@@ -54,6 +54,9 @@ pub(crate) fn run<G: Guard>(
             RawKind::Delete => writer.gone(index, table)?,
         }
     }
+    if fate.is_erased {
+        writer.erase()?;
+    }
     Ok(())
 }
 
@@ -164,6 +167,7 @@ fn timed(timed: &Timed, json: &str, slots: &[Slot]) -> Result<Option<Micros>, Re
     let read = match timed.unit {
         TimeUnit::Iso8601 => value::timestamp(slot, json),
         TimeUnit::EpochSeconds => value::epoch_seconds(slot, json),
+        TimeUnit::EpochMillis => value::epoch_millis(slot, json),
     };
     read.map(Some).map_err(|wrong| rejected(&timed.path, wrong))
 }
@@ -205,24 +209,37 @@ impl<G: Guard> Writer<'_, G> {
         } else {
             CleanKind::Row
         };
-        match table.rows {
-            RowsAt::Record => self.row(index, table, kind, 0),
+        match &table.rows {
+            RowsAt::Record => self.row(index, table, kind, Element::RECORD),
+            RowsAt::RecordWith { slot } => match self.slots[usize::from(*slot)].is_nothing() {
+                true => Ok(()),
+                false => self.row(index, table, kind, Element::RECORD),
+            },
+            RowsAt::RecordWithout { slot } => {
+                let is_empty = self.slots[usize::from(*slot)].is_empty_array(self.json);
+                if is_empty { self.row(index, table, kind, Element::RECORD) } else { Ok(()) }
+            }
             RowsAt::Object { slot, is_keyed } => {
-                let is_absent = self.slots[usize::from(slot)].kind == Kind::Absent;
-                let is_wiped = self.fate.is_erased && is_keyed;
+                let is_absent = self.slots[usize::from(*slot)].kind == Kind::Absent;
+                let is_wiped = self.fate.is_erased && *is_keyed;
                 if is_absent && !is_wiped {
                     Ok(())
                 } else {
-                    self.row(index, table, kind, 0)
+                    self.row(index, table, kind, Element::RECORD)
                 }
             }
-            RowsAt::Each { slot, tree } => {
-                if self.slots[usize::from(slot)].kind == Kind::Array || self.fate.is_erased {
+            RowsAt::Each { slot, tree, own, above } => {
+                let is_there = slot.is_some_and(|slot| self.slots[usize::from(slot)].kind == Kind::Array);
+                if is_there || self.fate.is_erased {
                     self.fence(index, table)?;
                 }
-                let elements = self.elements.iter().filter(|element| element.tree == tree);
-                for base in elements.map(|element| element.base) {
-                    self.row(index, table, kind, base)?;
+                for element in self.elements.iter().filter(|element| element.tree == *tree) {
+                    let holds = |claims: &[Claim], base: usize| {
+                        claims.iter().all(|claim| holds(claim, &self.slots[base..], self.json))
+                    };
+                    if holds(own, element.base) && holds(above, element.above) {
+                        self.row(index, table, kind, *element)?;
+                    }
                 }
                 Ok(())
             }
@@ -231,9 +248,11 @@ impl<G: Guard> Writer<'_, G> {
 
     /// What a notice that the record is gone says of one table.
     fn gone(&mut self, index: usize, table: &TablePlan) -> Written {
-        match table.rows {
-            RowsAt::Record | RowsAt::Object { is_keyed: true, .. } => self.row(index, table, CleanKind::Delete, 0),
-            RowsAt::Object { .. } => Ok(()),
+        match &table.rows {
+            RowsAt::Record | RowsAt::Object { is_keyed: true, .. } => {
+                self.row(index, table, CleanKind::Delete, Element::RECORD)
+            }
+            RowsAt::Object { .. } | RowsAt::RecordWith { .. } | RowsAt::RecordWithout { .. } => Ok(()),
             RowsAt::Each { .. } => self.fence(index, table),
         }
     }
@@ -266,6 +285,22 @@ impl<G: Guard> Writer<'_, G> {
         Ok(())
     }
 
+    /// What hangs on an erased record in other tables is gone for ever.
+    fn erase(&mut self) -> Written {
+        for (index, erased) in self.plan.erases.iter().enumerate() {
+            let scope = FenceScope {
+                column: erased.column.clone(),
+                value: self.parent()?,
+            };
+            self.fences.push(OutFence {
+                table: self.plan.tables.len() + index,
+                fence: Fence { scope, before: None },
+                version: self.fate.version,
+            });
+        }
+        Ok(())
+    }
+
     /// The id of the record, as text.
     fn parent(&self) -> Result<String, Rejected> {
         let (path, slot) = &self.plan.parent;
@@ -282,7 +317,7 @@ impl<G: Guard> Writer<'_, G> {
     }
 
     /// Appends the row key ([`zenfloe_record::row_key`]).
-    fn key(&mut self, table: &TablePlan, base: usize) -> Written {
+    fn key(&mut self, table: &TablePlan, element: Element) -> Written {
         for (part, index) in table.key.iter().enumerate() {
             if part > 0 {
                 self.bytes.push(0x1f);
@@ -290,7 +325,8 @@ impl<G: Guard> Writer<'_, G> {
             let cell = &table.cells[*index];
             let slot = match cell.at {
                 At::Record(place) => self.slots[usize::from(place)],
-                At::Element(place) => self.slots[base + usize::from(place)],
+                At::Element(place) => self.slots[element.base + usize::from(place)],
+                At::Above(place) => self.slots[element.above + usize::from(place)],
             };
             let written = key_part(&cell.make, slot, self.json, self.bytes);
             written.map_err(|wrong| rejected(&cell.path, wrong))?;
@@ -299,14 +335,15 @@ impl<G: Guard> Writer<'_, G> {
     }
 
     /// One row: its key, then its cells and what every row carries.
-    fn row(&mut self, index: usize, table: &TablePlan, kind: CleanKind, base: usize) -> Written {
+    fn row(&mut self, index: usize, table: &TablePlan, kind: CleanKind, element: Element) -> Written {
         let key = self.bytes.len();
-        self.key(table, base)?;
+        self.key(table, element)?;
         let body = self.bytes.len();
         let mut encoder = Encoder {
             json: self.json,
             slots: self.slots,
-            base,
+            base: element.base,
+            above: element.above,
             guard: &mut *self.guard,
             out: &mut *self.bytes,
             texts: &mut *self.texts,

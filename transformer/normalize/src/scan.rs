@@ -57,6 +57,11 @@ impl Slot {
         matches!(self.kind, Kind::Absent | Kind::Null)
     }
 
+    /// Claims that it is an array without elements.
+    pub(crate) fn is_empty_array(self, json: &str) -> bool {
+        self.kind == Kind::Array && json[self.start as usize + 1..self.end as usize - 1].trim().is_empty()
+    }
+
     pub(crate) fn is_text(self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Escaped)
     }

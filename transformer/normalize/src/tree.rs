@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) elements: Option<u16>,
     /// Members that nobody names are counted.
     pub(crate) counts_unknown: bool,
+    /// The value may be no container as well.
+    pub(crate) is_loose: bool,
 }
 
 impl Node {
@@ -67,6 +69,7 @@ struct Draft {
     selected: Vec<(String, String, usize)>,
     elements: Option<u16>,
     counts_unknown: bool,
+    is_loose: bool,
 }
 
 /// A node of a growing tree.
@@ -137,6 +140,11 @@ impl Tree {
         self.drafts[at].counts_unknown = true;
     }
 
+    /// Lets a value be no container where members are read of one.
+    pub(crate) fn loosen(&mut self, at: NodeId) {
+        self.drafts[at].is_loose = true;
+    }
+
     /// Numbers nodes and slots from the root downwards; gives the tree and the slots of the nodes.
     ///
     /// The error is the path of a place that would have to be an object and an array, or names the size.
@@ -198,6 +206,7 @@ impl Numbering<'_> {
             selectors,
             elements: draft.elements,
             counts_unknown: draft.counts_unknown,
+            is_loose: draft.is_loose,
         });
         Ok(id)
     }

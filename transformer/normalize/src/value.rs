@@ -157,6 +157,27 @@ pub(crate) fn epoch_seconds(slot: Slot, json: &str) -> Read<Micros> {
     time::epoch_seconds(long(slot, json)?).map_err(|fault| no_time(fault, "a time", slot))
 }
 
+/// Whole milliseconds since 1970.
+pub(crate) fn epoch_millis(slot: Slot, json: &str) -> Read<Micros> {
+    long(slot, json)?.checked_mul(1_000).ok_or(Wrong::Absurd)
+}
+
+/// The last member of an object by that name; the object has been passed before.
+pub(crate) fn member(object: Slot, json: &str, name: &str) -> Option<Slot> {
+    let mut found = None;
+    let mut scan = Scanner::new(json, object.start as usize);
+    let mut more = scan.enter(b'}').ok()?;
+    while more {
+        let key = scan.key().ok()?;
+        let value = scan.skip().ok()?;
+        if key.of(json) == name {
+            found = Some(value);
+        }
+        more = scan.more(b'}').ok()?;
+    }
+    found
+}
+
 fn no_time(fault: NoTime, wanted: &'static str, slot: Slot) -> Wrong {
     match fault {
         NoTime::Absurd => Wrong::Absurd,

@@ -28,6 +28,17 @@ impl From<NotJson> for Halt<'_> {
 pub(crate) struct Element {
     pub(crate) tree: u16,
     pub(crate) base: usize,
+    /// Where the slots of the element around it begin, or the record's.
+    pub(crate) above: usize,
+}
+
+impl Element {
+    /// Stands for the record where there is no element.
+    pub(crate) const RECORD: Self = Self {
+        tree: u16::MAX,
+        base: 0,
+        above: 0,
+    };
 }
 
 /// What a pass has noted; reused.
@@ -101,6 +112,9 @@ impl<'p> Walk<'p, '_, '_> {
             return self.leaf(base, node);
         };
         // A member that stands twice counts as its last one, as in `serde_json`.
+        if node.elements.is_some() {
+            self.forget_elements(base, node);
+        }
         let below = base + usize::from(node.slots.start)..base + usize::from(node.slots.end);
         self.notes.slots[below].fill(Slot::ABSENT);
         let first = self.scan.peek()?;
@@ -116,7 +130,7 @@ impl<'p> Walk<'p, '_, '_> {
             }
             _ => self.scan.skip()?,
         };
-        if slot.kind != wanted && slot.kind != Kind::Null {
+        if slot.kind != wanted && slot.kind != Kind::Null && !node.is_loose {
             return Err(wrong(node, wanted, slot.kind));
         }
         self.note(base, node, slot);
@@ -179,13 +193,10 @@ impl<'p> Walk<'p, '_, '_> {
     }
 
     fn array(&mut self, shape: &'p Shape, base: usize, node: &'p Node) -> Walked<'p> {
-        if let Some(tree) = node.elements {
-            self.notes.elements.retain(|element| element.tree != tree);
-        }
         let mut more = self.scan.enter(b']')?;
         while more {
             match node.elements {
-                Some(tree) => self.row(tree)?,
+                Some(tree) => self.row(tree, base)?,
                 None => self.element(shape, base, node)?,
             }
             more = self.scan.more(b']')?;
@@ -193,12 +204,29 @@ impl<'p> Walk<'p, '_, '_> {
         Ok(())
     }
 
+    /// Of an array that stands twice the first one's elements, and what stands within them, count no more.
+    fn forget_elements(&mut self, base: usize, node: &Node) {
+        let is_met = |slot: u16| self.notes.slots[base + usize::from(slot)].kind != Kind::Absent;
+        if !node.slot.is_some_and(is_met) {
+            return;
+        }
+        let mut forgotten = Vec::new();
+        self.notes.elements.retain(|element| {
+            let is_own = element.above == base && Some(element.tree) == node.elements;
+            let is_gone = is_own || forgotten.contains(&element.above);
+            if is_gone {
+                forgotten.push(element.base);
+            }
+            !is_gone
+        });
+    }
+
     /// Reads an element that is a row.
-    fn row(&mut self, tree: u16) -> Walked<'p> {
+    fn row(&mut self, tree: u16, above: usize) -> Walked<'p> {
         let shape = &self.trees[usize::from(tree)];
         let base = self.notes.slots.len();
         self.notes.slots.resize(base + usize::from(shape.slots), Slot::ABSENT);
-        self.notes.elements.push(Element { tree, base });
+        self.notes.elements.push(Element { tree, base, above });
         self.value(shape, base, &shape.nodes[0])
     }
 

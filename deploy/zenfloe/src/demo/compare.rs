@@ -64,6 +64,7 @@ pub(crate) fn compare(
             .map(|(record, truth)| Truth {
                 record,
                 is_removed: truth.is_removed,
+                is_wiped: truth.is_wiped,
                 is_unseen: account.is_unseen(&collection.name, &truth),
             });
         compare_collection(&oracle, collection, truths, &mut warehouse, &mut report).map_err(failed)?;

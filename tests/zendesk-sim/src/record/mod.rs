@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::account::Account;
 use crate::model::Collection;
 
+mod event;
 pub(crate) mod field;
 mod group;
 mod identity;
@@ -37,6 +38,8 @@ pub(crate) struct Form {
     pub(crate) identities: bool,
     /// Who made a ticket field.
     pub(crate) creator: bool,
+    /// Comments within the events, instead of a mark.
+    pub(crate) comment_events: bool,
 }
 
 impl Form {
@@ -51,6 +54,7 @@ impl Form {
         permanently_deleted: true,
         identities: true,
         creator: true,
+        comment_events: true,
     };
 }
 
@@ -73,6 +77,10 @@ impl Account {
     ) -> bool {
         match collection {
             Collection::Tickets => self.tickets.get(id).map(|row| self.write_ticket(out, row, form, now)),
+            Collection::TicketEvents => {
+                let row = self.events.get(id);
+                row.map(|row| self.write_event(out, row, form.comment_events))
+            }
             Collection::Users => self.users.get(id).map(|row| self.write_user(out, row, form)),
             Collection::Organizations => self.organizations.get(id).map(|row| self.write_organization(out, row)),
             Collection::Groups => self.groups.get(id).map(|row| self.write_group(out, row)),

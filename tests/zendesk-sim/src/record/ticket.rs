@@ -17,7 +17,7 @@ use crate::model::{Channel, Status, Ticket};
 use crate::stamp::Stamp;
 use crate::text::Prose;
 
-const PRIORITIES: [Option<&str>; 5] = [None, Some("low"), Some("normal"), Some("high"), Some("urgent")];
+pub(crate) const PRIORITIES: [Option<&str>; 5] = [None, Some("low"), Some("normal"), Some("high"), Some("urgent")];
 const KINDS: [Option<&str>; 5] = [None, Some("question"), Some("incident"), Some("problem"), Some("task")];
 const TAGS: [&str; 10] = [
     "billing",
@@ -94,7 +94,7 @@ struct TicketJson<'a> {
 }
 
 #[derive(Serialize)]
-struct Via<'a> {
+pub(crate) struct Via<'a> {
     channel: &'static str,
     source: Source<'a>,
 }
@@ -233,7 +233,7 @@ impl Account {
             .is_some()
     }
 
-    fn words(&self, ticket: &Ticket) -> (Cow<'static, str>, Cow<'static, str>) {
+    pub(crate) fn words(&self, ticket: &Ticket) -> (Cow<'static, str>, Cow<'static, str>) {
         if ticket.is_scrubbed {
             return ("SCRUBBED".into(), "X".into());
         }
@@ -241,7 +241,7 @@ impl Account {
         (subject.into(), Prose::new(&self.cast, ticket.seed).comment().into())
     }
 
-    fn via(&self, ticket: &Ticket) -> Via<'static> {
+    pub(crate) fn via(&self, ticket: &Ticket) -> Via<'static> {
         let who = ticket.requester_index;
         let (channel, from, to) = match ticket.channel {
             Channel::Web => ("web", Party::default(), Party::default()),

@@ -189,7 +189,7 @@ impl Caller {
 /// The scopes of which one is enough for a collection, besides `read`.
 fn scopes(collection: Collection) -> &'static [&'static str] {
     match collection {
-        Collection::Tickets | Collection::TicketFields => &["tickets:read"],
+        Collection::Tickets | Collection::TicketEvents | Collection::TicketFields => &["tickets:read"],
         Collection::Users => &["users:read"],
         Collection::Organizations | Collection::OrganizationFields => &["organizations:read"],
         Collection::OrganizationMemberships => &["users:read", "organizations:read"],

@@ -46,7 +46,7 @@ fn cursor_position(text: &str) -> Option<Position> {
 impl Account {
     /// The second that an export does not reach.
     fn export_until(&self, collection: Collection) -> i64 {
-        if collection == Collection::Tickets {
+        if matches!(collection, Collection::Tickets | Collection::TicketEvents) {
             self.tickets_until()
         } else {
             i64::MAX
@@ -58,6 +58,7 @@ impl Account {
         let until = self.export_until(collection);
         match collection {
             Collection::Tickets => Box::new(self.tickets.after(after, until).map(|row| (row.generated_at, row.id))),
+            Collection::TicketEvents => Box::new(self.events.after(after, until).map(|row| (row.at, row.id))),
             Collection::Users => Box::new(self.users.after(after, until).map(|row| (row.updated_at, row.id))),
             _ => Box::new(
                 self.organizations
@@ -68,14 +69,17 @@ impl Account {
     }
 
     fn is_exported(&self, collection: Collection, id: i64, query: &Query) -> bool {
-        if collection != Collection::Tickets {
-            return true;
-        }
+        let ticket = match collection {
+            Collection::Tickets => id,
+            Collection::TicketEvents => self.events.get(id).map_or(0, |event| event.ticket),
+            _ => return true,
+        };
         let scope = query.get("support_type_scope").unwrap_or("agent");
         let is_meant = |by_ai_agent: bool| scope == "all" || by_ai_agent == (scope == "ai_agent");
         let skips_deleted = query.says_true("exclude_deleted");
-        let ticket = self.tickets.get(id);
-        ticket.is_some_and(|ticket| is_meant(ticket.by_ai_agent) && !(skips_deleted && self.is_deleted(collection, id)))
+        let held = self.tickets.get(ticket);
+        let is_skipped = skips_deleted && self.is_deleted(Collection::Tickets, ticket);
+        held.is_some_and(|held| is_meant(held.by_ai_agent) && !is_skipped)
     }
 }
 

@@ -115,6 +115,7 @@ impl Account {
     fn ids_beyond(&self, collection: Collection, from: Option<i64>, way: Way) -> Box<dyn Iterator<Item = i64> + '_> {
         match collection {
             Collection::Tickets => beyond(&self.tickets, from, way),
+            Collection::TicketEvents => Box::new(std::iter::empty()),
             Collection::Users => beyond(&self.users, from, way),
             Collection::Organizations => beyond(&self.organizations, from, way),
             Collection::Groups => beyond(&self.groups, from, way),
@@ -281,6 +282,35 @@ impl List<'_> {
             Collection::Tickets | Collection::Users | Collection::Organizations
         )
     }
+}
+
+/// `tickets/<id>/comments`, oldest first; of a deleted ticket there are none to find.
+pub(crate) fn comments(shared: &Shared, ticket: i64, query: &Query) -> Result<Served, Answer> {
+    let account = shared.read();
+    let held = account.tickets.get(ticket);
+    let held = held.filter(|_| !account.is_deleted(Collection::Tickets, ticket)).ok_or_else(Answer::no_such_record)?;
+    let size = query.number("page[size]").unwrap_or(LARGEST);
+    if !(1..=LARGEST).contains(&size) {
+        return Err(Answer::invalid_page("page[size] must be between 1 and 100"));
+    }
+    let size = usize::try_from(size).expect("at most 100");
+    let from = match query.get("page[after]") {
+        Some(text) => text.parse::<usize>().map_err(|_| Answer::invalid_cursor())?,
+        None => 0,
+    };
+    let thread = account.thread(held);
+    let page: Vec<_> = thread.iter().skip(from).take(size).collect();
+    let after = (from + page.len()).to_string();
+    let body = json!({
+        "comments": page,
+        "meta": {"has_more": from + page.len() < thread.len(), "after_cursor": after, "before_cursor": null},
+        "links": {"next": null, "prev": null},
+    });
+    let rows = page.len();
+    Ok(Served {
+        answer: Answer::page(body.to_string().into_bytes(), rows),
+        unknown_includes: Vec::new(),
+    })
 }
 
 /// `tickets/show_many`: what is missing or deleted is left out.

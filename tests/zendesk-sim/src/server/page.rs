@@ -49,6 +49,7 @@ impl Sideloads {
             (Tickets, "dates") => return self.form.dates = true,
             (Tickets, "comment_count") => return self.form.comment_count = true,
             (Tickets, "incident_counts") => return self.form.incident_count = true,
+            (Collection::TicketEvents, "comment_events") => return self.form.comment_events = true,
             (Users, "identities") => Beside::Identities,
             (Tickets | GroupMemberships | OrganizationMemberships | Groups, "users") => Beside::Records(Users),
             (Tickets | Users | GroupMemberships, "groups") => Beside::Records(Groups),

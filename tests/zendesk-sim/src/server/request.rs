@@ -156,6 +156,10 @@ impl Request {
                 caller.may_read(Tickets, false)?;
                 single::ticket(shared, id, query)
             }
+            Route::Comments(id) => {
+                caller.may_read(Tickets, false)?;
+                list::comments(shared, id, query)
+            }
             Route::Settings => {
                 caller.has_role(Role::Agent)?;
                 caller.has_scope(&["account_settings:read"])?;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use zenfloe_catalog::{Catalog, Step, TimeUnit};
+use zenfloe_catalog::{Catalog, Collection, Rows, Step, TimeUnit};
 
 use crate::judge::{GIVEN, check, collection};
 use crate::random::records;
@@ -20,6 +20,7 @@ fn version(name: &str, record: &Value) -> i64 {
     let told = path.steps.iter().fold(record.clone(), |value, step| at(&value, step));
     match version.unit {
         TimeUnit::EpochSeconds => told.as_i64().expect("seconds") * 1_000_000,
+        TimeUnit::EpochMillis => told.as_i64().expect("milliseconds") * 1_000,
         TimeUnit::Iso8601 => {
             let text = told.as_str().expect("a time");
             text.parse::<jiff::Timestamp>().expect("a time").as_microsecond()
@@ -51,11 +52,18 @@ fn rows_of_users_are_apache_avros_bytes() {
     check_random("users");
 }
 
+/// Claims that no array of rows stands within another one; those that do have tests of their own.
+fn is_flat(collection: &Collection) -> bool {
+    let is_nested = |rows: &Rows| matches!(rows, Rows::Each { arrays, .. } if arrays.len() > 1);
+    !collection.tables.iter().any(|table| is_nested(&table.rows))
+}
+
 #[test]
 fn rows_of_every_other_collection_are_apache_avros_bytes() {
     let names = Catalog::builtin()
         .collections()
         .iter()
+        .filter(|collection| is_flat(collection))
         .map(|collection| collection.name.as_str());
     names
         .filter(|name| !["tickets", "users"].contains(name))

@@ -88,13 +88,12 @@ pub(crate) fn check(name: &str, record: &Value, json: &[u8], version: i64) -> Ou
     let plan = plan(name);
     let out = run(&plan, json, &GIVEN).unwrap_or_else(|fault| panic!("{name}: {fault}"));
     let mut rows = out.rows.iter();
-    for (index, table) in collection.tables.iter().enumerate() {
-        assert_eq!(plan.tables()[index].name, table.name);
+    for table in &collection.tables {
         for expected in oracle().rows(collection, table, record) {
             let row = rows
                 .next()
                 .unwrap_or_else(|| panic!("a row of {} is missing", table.name));
-            assert_eq!(row.table, index, "rows in the order of the tables");
+            assert_eq!(plan.tables()[row.table].name, table.name, "rows in the order of the tables");
             assert_eq!(
                 out.bytes[row.key.clone()],
                 row_key(expected.key.iter().map(String::as_str))

@@ -15,8 +15,9 @@ pub(crate) fn records(collection: &'static Collection) -> impl Strategy<Value = 
         match &table.rows {
             Rows::Record => parts.push(columns(collection, table, None)),
             Rows::Object(path) => parts.push(columns(collection, table, Some(path))),
-            Rows::Each(path) => {
-                let path = path.clone();
+            Rows::RecordWith(_) => parts.push(columns(collection, table, None)),
+            Rows::Each { arrays: paths, .. } => {
+                let path = paths[0].clone();
                 let elements = proptest::collection::vec(columns(collection, table, None), 0..4);
                 arrays.push(elements.prop_map(move |elements| (path.clone(), elements)).boxed());
             }
@@ -62,6 +63,7 @@ fn columns(collection: &Collection, table: &Table, below: Option<&Path>) -> Boxe
         let path = match below {
             Some(below) => Path {
                 from_record: true,
+                from_above: false,
                 steps: below.steps.iter().chain(&column.path.steps).cloned().collect(),
             },
             None => column.path.clone(),

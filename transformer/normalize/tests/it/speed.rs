@@ -169,7 +169,8 @@ impl Trees {
             .filter_map(|(table, schema)| {
                 let row = match &table.rows {
                     Rows::Record => &record,
-                    Rows::Object(path) | Rows::Each(path) => find(path, &record, &record)?,
+                    Rows::Object(path) | Rows::RecordWith(path) => find(path, &record, &record)?,
+                    Rows::Each { arrays, .. } => find(arrays.first()?, &record, &record)?,
                 };
                 let writer = GenericDatumWriter::builder(schema).build().expect("a writer");
                 Some(writer.write_value_to_vec(self.row(table, &record, row)).expect("a row"))
