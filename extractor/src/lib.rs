@@ -16,6 +16,7 @@
 
 mod check;
 mod config;
+mod errand;
 mod error;
 mod import;
 mod ledger;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zenfloe_catalog::{Bucket, Catalog, Collection, Paging};
+use zenfloe_catalog::{Bucket, Catalog, Collection};
 use zenfloe_log::{Cleanup, TopicSpec};
 use zenfloe_pacing::{ACCOUNT, Plan};
 use zenfloe_record::{Partition, SourceName, Topic};
@@ -61,17 +61,35 @@ pub fn topics(source: &SourceName, collections: &[&Collection], config: &Config)
 
 /// Lists that are ordered by their own key are small and have one partition.
 fn partitions(collection: &Collection, config: &Config) -> Partition {
-    let is_small = collection.endpoint.paging == Paging::List
+    let is_small = collection.endpoint.paging.is_complete()
         && collection.record.key == std::slice::from_ref(&collection.record.partition_key);
     if is_small { 1 } else { config.partitions }
 }
 
 /// The budget's buckets that a request of this collection counts against; the names end Zendesk's own headers.
 pub(crate) fn buckets(collection: &Collection) -> &'static [&'static str] {
-    match collection.endpoint.bucket {
+    of_bucket(collection.endpoint.bucket)
+}
+
+fn of_bucket(bucket: Bucket) -> &'static [&'static str] {
+    match bucket {
         Bucket::Account => &[ACCOUNT],
         Bucket::IncrementalExports => &["incremental-exports", ACCOUNT],
         Bucket::IncrementalExportsCursor => &["incremental-exports-cursor", ACCOUNT],
+        Bucket::SideConversationEvents => &["side-conversation-events", ACCOUNT],
+        Bucket::DeletedTickets => &["deleted-tickets", ACCOUNT],
+        // Products with counters of their own.
+        Bucket::HelpCenter => &["help-center"],
+        Bucket::GuideRest => &["guide-rest"],
+        Bucket::Talk => &["talk"],
+    }
+}
+
+/// The buckets of a request on a track.
+pub(crate) fn buckets_of(collection: &Collection, track: Track) -> &'static [&'static str] {
+    match (track, collection.follows.first()) {
+        (Track::Errands, Some(follow)) => of_bucket(follow.bucket),
+        _ => buckets(collection),
     }
 }
 
@@ -95,7 +113,7 @@ pub(crate) fn plans(collections: &[&Collection], config: &Config) -> Vec<Plan> {
                 Vec::new()
             },
             interval: config.interval_of(&collection.name),
-            is_pollable: collection.endpoint.paging != Paging::List,
+            is_pollable: collection.endpoint.paging.is_incremental(),
         })
         .collect()
 }
@@ -113,6 +131,21 @@ pub(crate) fn past(collection: &Collection, config: &Config) -> Plan {
     }
 }
 
+/// The plan of what a collection's records ask for: before the past.
+pub(crate) fn errands(collection: &Collection, config: &Config) -> Plan {
+    Plan {
+        name: scheduled(&collection.name, Track::Errands),
+        lane: buckets_of(collection, Track::Errands)[0].to_owned(),
+        abreast: 4,
+        rank: RANK_OF_ERRANDS,
+        after: Vec::new(),
+        interval: config.interval_of(&collection.name),
+        is_pollable: false,
+    }
+}
+
+/// Ends the name under which a collection's errands are scheduled.
+const OF_THE_ERRANDS: &str = " (errands)";
 /// Ends the name under which a collection's past is scheduled; no collection's name holds a space.
 const OF_THE_PAST: &str = " (past)";
 
@@ -121,32 +154,35 @@ pub(crate) fn scheduled(collection: &str, track: Track) -> String {
     match track {
         Track::Live => collection.to_owned(),
         Track::Past => format!("{collection}{OF_THE_PAST}"),
+        Track::Errands => format!("{collection}{OF_THE_ERRANDS}"),
     }
 }
 
 /// The collection and the track that are scheduled under a name.
 pub(crate) fn track(scheduled: &str) -> (&str, Track) {
-    match scheduled.strip_suffix(OF_THE_PAST) {
-        Some(collection) => (collection, Track::Past),
-        None => (scheduled, Track::Live),
-    }
+    let of = |end, track| Some((scheduled.strip_suffix(end)?, track));
+    of(OF_THE_PAST, Track::Past)
+        .or_else(|| of(OF_THE_ERRANDS, Track::Errands))
+        .unwrap_or((scheduled, Track::Live))
 }
 
 /// Claims that a long past of the collection is filled behind its live track. Others wait for the whole of
 /// what is needed first (fields, people), and lists have no past.
 pub(crate) fn is_split(collection: &Collection) -> bool {
-    rank(collection) > RANK_OF_LISTS && collection.endpoint.paging != Paging::List
+    rank(collection) > RANK_OF_LISTS && collection.endpoint.paging.is_incremental()
 }
 
 const RANK_OF_LISTS: u32 = 3;
+/// Lists of the account's bucket have the rank before it.
+const RANK_OF_ERRANDS: u32 = 6;
 const RANK_OF_THE_PAST: u32 = 100;
 
 /// A heavy page takes longer than its slot lasts, so two collections fill an export's bucket; lists are
 /// light and their bucket is large. More would hold more pages in memory for nothing.
 fn abreast(collection: &Collection) -> usize {
     match collection.endpoint.bucket {
-        Bucket::Account => 4,
         Bucket::IncrementalExports | Bucket::IncrementalExportsCursor => 2,
+        _ => 4,
     }
 }
 
@@ -156,7 +192,7 @@ fn rank(collection: &Collection) -> u32 {
         name if name.ends_with("_fields") => 0,
         "users" => 1,
         "organizations" => 2,
-        _ if collection.endpoint.paging == Paging::List => RANK_OF_LISTS,
+        _ if !collection.endpoint.paging.is_incremental() => RANK_OF_LISTS,
         "tickets" => 4,
         _ => 5,
     }

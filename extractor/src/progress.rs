@@ -215,6 +215,7 @@ impl CollectionProgress {
         self.repeats += shown.saturating_sub(published);
         match track {
             Track::Live => self.live_page(page, published, now),
+            Track::Errands => {}
             Track::Past if page.is_caught_up => self.past = None,
             Track::Past => self.past.get_or_insert_default().page(page, published, now),
         }

@@ -17,7 +17,7 @@ use zenfloe_keyring::Sealer;
 use zenfloe_log::{Class, Cleanup, Log, LogError, TopicSpec, Writer};
 use zenfloe_pacing::{Backoff, Budget, Leave, Mode, Moment, Next, Schedule};
 use zenfloe_record::{Offset, Partition, SourceName, Topic, TopicPartition};
-use zenfloe_zendesk::{Clock, Page, Source, SourceError};
+use zenfloe_zendesk::{Clock, Page, Place, Source, SourceError, collection_of};
 
 use crate::patience::patiently;
 use crate::progress::{micros, moment};
@@ -157,6 +157,9 @@ impl Stage {
                 item.cursor.completed_at.map(moment),
                 item.live.place.is_midway(),
             );
+            if !item.errands.is_empty() {
+                schedule.add(plan::errands(collection, &parts.config));
+            }
             if item.past.is_some() {
                 schedule.add(plan::past(collection, &parts.config));
             }
@@ -257,7 +260,10 @@ impl Stage {
                 match self.schedule.next(&lane, now) {
                     Next::Run(scheduled) => {
                         let job = self.job(&scheduled);
-                        match self.budget.take(plan::buckets(job.collection), now) {
+                        if job.track == Track::Errands && !self.has_errand(job, now) {
+                            continue;
+                        }
+                        match self.budget.take(plan::buckets_of(job.collection, job.track), now) {
                             Ok(leave) => self.fetch(job, leave),
                             Err(until) => {
                                 let status = Status::Waiting { until: micros(until) };
@@ -285,14 +291,35 @@ impl Stage {
         }
     }
 
-    fn fetch(&mut self, job: Job, leave: Leave) {
+    /// Claims that there is an errand to do now; where there is none the errands wait, or are over.
+    fn has_errand(&mut self, job: Job, now: Moment) -> bool {
+        match self.work[job.name()].errands.due() {
+            Some(due) if due <= now => return true,
+            // A single pass does not wait for another day.
+            Some(due) if self.mode != Mode::Once => self.schedule.postpone(&job.scheduled(), due),
+            _ => self.schedule.remove(&job.scheduled()),
+        }
+        false
+    }
+
+    /// What is asked for, and the place in it.
+    fn asked(&mut self, job: Job) -> (Arc<Collection>, Place) {
+        let now = self.clock.now();
         let work = self.work.get_mut(job.name()).expect("every collection is at work");
-        let place = work.standing(job.track).place.clone();
+        let errand = (job.track == Track::Errands).then(|| work.errands.begin(now)).flatten();
+        match errand.and_then(|(errand, place)| Some((job.collection.follows.get(errand.follow)?, errand, place))) {
+            Some((follow, errand, place)) => (collection_of(job.collection, follow, &errand.parent).into(), place),
+            None => (work.asked.clone(), work.standing(job.track).place.clone()),
+        }
+    }
+
+    fn fetch(&mut self, job: Job, leave: Leave) {
+        let (collection, place) = self.asked(job);
         let (api, clock) = (self.api.clone(), self.clock.clone());
         self.progress.set_status(job.name(), Status::Running);
         self.under_way.insert(job.scheduled());
         self.fetches.spawn(async move {
-            let result = api.page(job.collection, &place).await;
+            let result = api.page(&collection, &place).await;
             Fetched {
                 job,
                 leave,
@@ -310,7 +337,7 @@ impl Stage {
             Err(error) => (error.status, &error.readings),
         };
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-        let bucket = plan::buckets(job.collection)[0];
+        let bucket = plan::buckets_of(job.collection, job.track)[0];
         counter!("zenfloe_extract_requests_total", "source" => self.source.to_string(), "bucket" => bucket, "status" => status)
             .increment(1);
         self.budget.answered(fetched.leave, readings, fetched.at);

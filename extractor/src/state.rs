@@ -8,6 +8,7 @@ use zenfloe_pacing::Snapshot;
 use zenfloe_record::{Cursor, Headers, TopicPartition};
 
 use crate::StageError;
+use crate::errand::{self, Errand};
 use crate::import::Done;
 use crate::ledger::Ledger;
 use crate::report::Report;
@@ -23,6 +24,8 @@ pub(crate) const LOGIN: &str = "/login";
 const RESYNC: &str = "/resync/";
 /// Begins the keys of imported files.
 const IMPORT: &str = "/import/";
+/// Begins the keys of errands.
+const ERRAND: &str = "/errand/";
 
 /// What an earlier process of this source left.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct State {
     pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) ledgers: HashMap<String, Ledger>,
     pub(crate) pacing: Option<Snapshot>,
+    /// What has still to be read, by collection.
+    pub(crate) errands: HashMap<String, Vec<(Errand, errand::Kept)>>,
     pub(crate) reports: HashMap<String, Report>,
     /// The sealed login.
     pub(crate) login: Option<Record>,
@@ -85,6 +90,15 @@ pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, S
                     let done = serde_json::from_slice(value).map_err(|_| unreadable())?;
                     state.imports.insert(file.to_owned(), done);
                 }
+                if let Some((collection, errand)) = name.strip_prefix(ERRAND).and_then(|name| name.split_once('/')) {
+                    let errand = Errand::named(errand).ok_or_else(unreadable)?;
+                    let kept = serde_json::from_slice(value).map_err(|_| unreadable())?;
+                    state
+                        .errands
+                        .entry(collection.to_owned())
+                        .or_default()
+                        .push((errand, kept));
+                }
             }
             Some((collection, rest)) => {
                 lists
@@ -113,6 +127,11 @@ pub(crate) fn cursor_record(at: &TopicPartition, collection: &str, cursor: &Curs
 /// A record of a collection's list.
 pub(crate) fn ledger_record(at: &TopicPartition, collection: &str, name: &str, value: Option<Vec<u8>>) -> Append {
     record(at, &format!("{collection}/{name}"), value)
+}
+
+/// A record of something that has still to be read for a collection's records.
+pub(crate) fn errand_record(at: &TopicPartition, collection: &str, name: &str, value: Option<Vec<u8>>) -> Append {
+    record(at, &format!("{ERRAND}{collection}/{name}"), value)
 }
 
 /// The record of the rate budget.

@@ -4,12 +4,16 @@
 //! is polled for ever, the past is filled behind it up to where the live one began. Both places stand in
 //! one cursor, so that each commit keeps both.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use zenfloe_catalog::{Collection, Paging};
+use zenfloe_catalog::{Collection, Vanished};
 use zenfloe_log::TopicSpec;
 use zenfloe_record::{Cursor, Micros, Topic, partition_of};
-use zenfloe_zendesk::{Note, Page, Place};
+use zenfloe_zendesk::{Note, Page, Place, RawRecord, published, wanted_by};
 
+use crate::errand::{self, Errand, Errands};
 use crate::ledger::{self, Change, Ledger, Seen};
 use crate::plan;
 use crate::publish::{Target, Times};
@@ -23,17 +27,25 @@ pub(crate) enum Track {
     Live,
     /// What changed before the live track began.
     Past,
+    /// What its records ask for.
+    Errands,
 }
 
 /// A collection at work.
 pub(crate) struct Work {
     pub(crate) target: Target<'static>,
+    /// The collection as it is asked for.
+    pub(crate) asked: Arc<Collection>,
     pub(crate) cursor: Cursor,
     pub(crate) live: Standing,
     /// `None` once the past is filled, and where it never was long.
     pub(crate) past: Option<Standing>,
     /// What the last complete list held; `None` for exports.
     pub(crate) ledger: Option<Ledger>,
+    /// What has still to be read for its records.
+    pub(crate) errands: Errands,
+    /// The failures of errands in a row; their places are their own.
+    errand: Standing,
 }
 
 /// Where a track stands.
@@ -89,7 +101,7 @@ impl Work {
             Kept::One(live) => (live, None),
             Kept::Two { live, past } => (live, Some(past)),
         };
-        let is_list = collection.endpoint.paging == Paging::List;
+        let is_list = collection.endpoint.paging.is_complete();
         let ledger = is_list.then(|| left.ledgers.remove(name).unwrap_or_default());
         let target = Target {
             collection,
@@ -99,10 +111,13 @@ impl Work {
         };
         Ok(Self {
             target,
+            asked: Arc::new(collection.clone()),
             cursor,
             live: live.into(),
             past: past.map(Standing::from),
             ledger,
+            errands: Errands::resume(left.errands.remove(name).unwrap_or_default()),
+            errand: Place::start().into(),
         })
     }
 
@@ -110,13 +125,19 @@ impl Work {
     pub(crate) fn standing(&mut self, track: Track) -> &mut Standing {
         match (track, &mut self.past) {
             (Track::Past, Some(past)) => past,
+            (Track::Errands, _) => &mut self.errand,
             // The past is over: its last page has just been committed.
             (Track::Live, _) | (Track::Past, None) => &mut self.live,
         }
     }
 
     /// Compares a page of a list with the last complete one; `None` for exports, where every record is news.
-    pub(crate) fn look_through(&mut self, page: &Page, is_shrinking_fine: bool) -> Option<Change> {
+    pub(crate) fn look_through(&mut self, track: Track, page: &Page, is_shrinking_fine: bool) -> Option<Change> {
+        if track == Track::Errands {
+            return None;
+        }
+        let vanished = self.target.collection.record.vanished;
+        let is_shrinking_fine = is_shrinking_fine || vanished != Vanished::Deleted;
         let ledger = self.ledger.as_mut()?;
         // A refused cursor yields no page of the list at all.
         let is_refusal = |note: &Note| matches!(note, Note::CursorRefused { .. });
@@ -139,8 +160,47 @@ impl Work {
             })
             .collect();
         let mut change = ledger.page(self.live.place.list_page(), &seen, page.is_caught_up, is_shrinking_fine);
-        change.gone.retain(|(key, _)| !key.starts_with(KEYLESS));
+        change
+            .gone
+            .retain(|(key, _)| vanished != Vanished::Kept && !key.starts_with(KEYLESS));
         Some(change)
+    }
+
+    /// The rows of an errand's page as they are published; other pages as they are.
+    pub(crate) fn published(&self, track: Track, mut page: Page) -> Page {
+        let collection = self.target.collection;
+        let errand = self.errands.in_hand().filter(|_| track == Track::Errands);
+        if let Some((errand, follow)) = errand.and_then(|errand| Some((errand, collection.follows.get(errand.follow)?)))
+        {
+            for record in &mut page.records {
+                *record = published(collection, follow, &errand.parent, &record.json);
+            }
+        }
+        page
+    }
+
+    /// What a page's records ask for, and what becomes of the errand that it is itself; as state records.
+    pub(crate) fn errands_after<'r>(
+        &mut self,
+        track: Track,
+        page: &Page,
+        news: impl Iterator<Item = &'r RawRecord>,
+    ) -> Vec<errand::Record> {
+        if track == Track::Errands {
+            return self
+                .errands
+                .came(page.next.clone(), page.is_caught_up)
+                .into_iter()
+                .collect();
+        }
+        let mut asked = BTreeSet::new();
+        for record in news {
+            for (number, follow) in self.target.collection.follows.iter().enumerate() {
+                let parent = wanted_by(follow, record);
+                asked.extend(parent.map(|parent| Errand { follow: number, parent }));
+            }
+        }
+        asked.into_iter().map(|errand| self.errands.ask(errand)).collect()
     }
 
     /// Moves behind a page. Returns whether a past has been split off.
@@ -151,6 +211,7 @@ impl Work {
                 self.past = Some(page.next.clone().until(until).into());
                 self.live = Place::since(until).into();
             }
+            (Track::Errands, _) => self.errand.failures = 0,
             (Track::Live, None) => self.live = page.next.clone().into(),
             (Track::Past, _) => self.past = (!page.is_caught_up).then(|| page.next.clone().into()),
         }

@@ -63,7 +63,12 @@ fn tell_elsewhere(catalog: &Catalog, choices: &mut BTreeMap<String, Choice>) {
             let dropped = choice.excluded.iter().map(|place| (place, Action::Drop));
             let changed = choice.actions.iter().map(|(place, action)| (place, *action));
             let of_told = |((table, _), _): &(&(String, String), Action)| told.contains(table);
-            elsewhere.extend(changed.chain(dropped).filter(of_told).map(|(place, action)| (place.clone(), action)));
+            elsewhere.extend(
+                changed
+                    .chain(dropped)
+                    .filter(of_told)
+                    .map(|(place, action)| (place.clone(), action)),
+            );
         }
         if !elsewhere.is_empty() {
             choices.entry(collection.name.clone()).or_default().elsewhere = elsewhere;

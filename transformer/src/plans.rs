@@ -114,7 +114,10 @@ pub(crate) async fn lanes(
                 header: header(id),
             });
         }
-        let erasing = plan.erased_tables().map(|table| erasing(parts, raw, written, table)).collect();
+        let erasing = plan
+            .erased_tables()
+            .map(|table| erasing(parts, raw, written, table))
+            .collect();
         let lane = Lane {
             collection,
             plan,

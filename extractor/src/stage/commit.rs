@@ -32,6 +32,7 @@ struct Prepared {
 impl Stage {
     /// Publishes a page and its cursor together.
     pub(super) async fn commit(&mut self, job: Job, page: Page, stop: &CancellationToken) -> Result<(), StageError> {
+        let page = self.work[job.name()].published(job.track, page);
         let prepared = self.prepare(job, &page);
         if patiently!(stop, self.writer.commit(prepared.out.clone(), None).await).is_none() {
             // The log stayed away until the stop: nothing of the page is visible, and nothing is lost.
@@ -52,7 +53,7 @@ impl Stage {
             extracted_at: work.cursor.next_extracted_at(page.date),
             now: micros(self.clock.now()),
         };
-        let change = work.look_through(page, self.config.accept_shrunk.contains(name));
+        let change = work.look_through(job.track, page, self.config.accept_shrunk.contains(name));
         let is_news = |index: usize| change.as_ref().is_none_or(|change| change.is_new[index]);
         let mut out = Vec::with_capacity(page.records.len() + 4);
         let mut letters = 0;
@@ -61,6 +62,8 @@ impl Stage {
             letters += u64::from(is_letter);
             out.push(append);
         }
+        let news = page.records.iter().enumerate().filter(|(index, _)| is_news(*index));
+        let errands = work.errands_after(job.track, page, news.map(|(_, record)| record));
         let change = change.unwrap_or_default();
         for (key, partition) in &change.gone {
             out.push(self.publisher.deletion(&work.target, key, *partition, times));
@@ -81,6 +84,9 @@ impl Stage {
             out.push(state::ledger_record(&self.state_at, name, &part, value));
         }
         out.push(state::report_record(&self.state_at, name, &Report::of(&shown, None)));
+        for (errand, value) in errands {
+            out.push(state::errand_record(&self.state_at, name, &errand, value));
+        }
         out.push(state::pacing_record(&self.state_at, &self.budget.snapshot()));
         Prepared {
             out,
@@ -99,11 +105,24 @@ impl Stage {
         if prepared.is_split {
             self.schedule.add(plan::past(job.collection, &self.config));
         }
+        self.plan_errands(job);
         if job.track == Track::Past && page.is_caught_up {
             self.schedule.remove(&job.scheduled());
+        } else if job.track == Track::Errands {
+            self.schedule
+                .page_done(&job.scheduled(), prepared.published, false, now);
         } else {
             self.schedule
                 .page_done(&job.scheduled(), prepared.published, page.is_caught_up, now);
+        }
+    }
+
+    /// Errands are scheduled as long as there are any.
+    fn plan_errands(&mut self, job: Job) {
+        let name = plan::scheduled(job.name(), Track::Errands);
+        let is_planned = self.schedule.due(&name).is_some();
+        if !self.work[job.name()].errands.is_empty() && !is_planned {
+            self.schedule.add(plan::errands(job.collection, &self.config));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::check::remedy;
 use crate::patience::patiently;
 use crate::progress::micros;
 use crate::report::{Report, Trouble};
+use crate::work::Track;
 use crate::{StageError, Status, plan, state};
 
 /// Failures in a row after which a single pass ends: some ten minutes of full jitter.
@@ -29,6 +30,10 @@ impl Stage {
     ) -> Result<(), StageError> {
         let trouble = match error.class() {
             Class::Stop => return Err(error.into()),
+            Class::Reject if job.track == Track::Errands => {
+                self.put_off(job, &error);
+                None
+            }
             Class::Reject => Some(self.switch_off(job, &error)),
             Class::Retry { after } => self.retry_later(job, error, after)?,
         };
@@ -39,6 +44,20 @@ impl Stage {
             let _ = patiently!(stop, self.writer.commit(out.clone(), None).await);
         }
         Ok(())
+    }
+
+    /// What a record asks for is not there: its ticket may come back, or be gone for good.
+    fn put_off(&mut self, job: Job, error: &SourceError) {
+        let (source, collection) = (self.source.as_str(), job.name());
+        tracing::info!(source, collection, "{}; tried again later", chain(&error.fault));
+        let now = self.clock.now();
+        let until = now + self.config.retry_forbidden;
+        self.work
+            .get_mut(job.name())
+            .expect("every collection is at work")
+            .errands
+            .put_off(until);
+        self.schedule.postpone(&job.scheduled(), now);
     }
 
     fn switch_off(&mut self, job: Job, error: &SourceError) -> Trouble {
@@ -81,7 +100,7 @@ impl Stage {
         }
         let now = self.clock.now();
         if let Fault::RateLimited { after } = error.fault {
-            let buckets = refused_buckets(plan::buckets(job.collection), &error);
+            let buckets = refused_buckets(plan::buckets_of(job.collection, job.track), &error);
             self.budget.block(&buckets, now + after.unwrap_or(UNSAID_PENALTY));
         }
         let wait = match error.fault {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
-use zenfloe_catalog::{Collection, Paging};
+use zenfloe_catalog::{Collection, Paging, TimeUnit, Window};
 use zenfloe_pacing::Reading;
 use zenfloe_record::Micros;
 
@@ -67,6 +67,8 @@ impl Answer {
 
 /// Establishing a connection takes no longer, or never succeeds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A day in seconds.
+const DAY: i64 = 86_400;
 /// How far before the last good row reading starts again when a cursor is refused.
 const RESTART_OVERLAP: i64 = 60;
 
@@ -210,17 +212,25 @@ impl Client {
             match after {
                 Place::Cursor { cursor, .. } => query.append_pair("cursor", cursor),
                 Place::Time { start_time, .. } => query.append_pair("start_time", &start_time.to_string()),
-                Place::List { after, .. } => query.append_pair("page[after]", after),
-                Place::Start { .. } if endpoint.paging == Paging::List => &mut query,
+                Place::List { after, .. } if endpoint.paging == Paging::Offset => query.append_pair("page", after),
+                Place::List { after, .. } | Place::Window { after: Some(after), .. } => {
+                    query.append_pair("page[after]", after)
+                }
+                Place::Start { .. } if !endpoint.paging.is_incremental() => &mut query,
                 Place::Start { since, .. } => query.append_pair("start_time", &since.to_string()),
-                Place::Past { .. } => &mut query,
+                Place::Window { .. } | Place::Past { .. } => &mut query,
             };
-            let size_name = if endpoint.paging == Paging::List {
-                "page[size]"
-            } else {
-                "per_page"
+            if let Some(window) = &endpoint.window {
+                let end = i64::try_from(self.clock.now().as_secs()).unwrap_or(i64::MAX);
+                query.extend_pairs(bounds(window, after, end));
+            }
+            match endpoint.paging {
+                Paging::List | Paging::Window => query.append_pair("page[size]", &size.to_string()),
+                Paging::IncrementalCursor | Paging::IncrementalTime | Paging::Offset => {
+                    query.append_pair("per_page", &size.to_string())
+                }
+                Paging::Whole => &mut query,
             };
-            query.append_pair(size_name, &size.to_string());
             query.extend_pairs(&endpoint.params);
             if !endpoint.include.is_empty() {
                 query.append_pair("include", &endpoint.include.join(","));
@@ -399,6 +409,30 @@ fn lack(collection: &Collection, records: &[RawRecord]) -> Option<Note> {
     Some(Note::SideloadMissing { name: missing.clone() })
 }
 
+/// Beginning and end of a window as parameters. The end lies in the future: what is too young is left out of the
+/// answer's rows, by Zendesk's clock and not by ours.
+fn bounds<'w>(window: &'w Window, after: &Place, now: i64) -> Vec<(&'w str, String)> {
+    let from = match after {
+        Place::Window {
+            delivered_to: Some(delivered_to),
+            since,
+            ..
+        } => (delivered_to - window.overlap).max(*since),
+        Place::Window { since, .. } | Place::Start { since, .. } => *since,
+        _ => 0,
+    };
+    let written = |second: i64| match window.unit {
+        TimeUnit::EpochSeconds => second.to_string(),
+        TimeUnit::EpochMillis => second.saturating_mul(1_000).to_string(),
+        TimeUnit::Iso8601 => jiff::Timestamp::from_second(second).unwrap_or_default().to_string(),
+    };
+    let mut bounds = vec![(window.from.as_str(), written(from.max(0)))];
+    if let Some(to) = &window.to {
+        bounds.push((to.as_str(), written(now.saturating_add(DAY))));
+    }
+    bounds
+}
+
 /// An answer that refuses the cursor leads back to the last good time.
 fn restart(after: &Place, answer: &Answer, date: Micros, request: &str) -> Option<Page> {
     let is_refusal = matches!(answer.status.as_u16(), 400 | 404 | 410 | 422);
@@ -407,12 +441,23 @@ fn restart(after: &Place, answer: &Answer, date: Micros, request: &str) -> Optio
     }
     let since = match after {
         Place::Cursor { time, .. } => Some(time.map_or(0, |time| (time - RESTART_OVERLAP).max(0))),
-        Place::List { .. } => None,
-        Place::Start { .. } | Place::Time { .. } | Place::Past { .. } => return None,
+        Place::List { .. } | Place::Window { after: Some(_), .. } => None,
+        Place::Window { .. } | Place::Start { .. } | Place::Time { .. } | Place::Past { .. } => return None,
+    };
+    let next = match after {
+        Place::Window {
+            delivered_to, since, ..
+        } => Place::Window {
+            delivered_to: *delivered_to,
+            to: None,
+            after: None,
+            since: *since,
+        },
+        _ => Place::since(since.unwrap_or(0)),
     };
     Some(Page {
         records: Vec::new(),
-        next: Place::since(since.unwrap_or(0)),
+        next,
         is_caught_up: false,
         date,
         reached: None,

@@ -37,6 +37,17 @@ pub enum Place {
         /// Pages of this pass that lie behind, at least 1.
         page: u32,
     },
+    /// Within or between passes over what changes in a list by time.
+    Window {
+        /// States up to this second have been delivered by the passes before; `None` before the first one.
+        delivered_to: Option<i64>,
+        /// The pass delivers states up to this second; `None` before its first page.
+        to: Option<i64>,
+        /// Zendesk's cursor behind the pass's last page.
+        after: Option<String>,
+        /// History is wanted from this second on, whole seconds since 1970.
+        since: i64,
+    },
     /// Within the past of an export: what changed before a second. Whoever reads on from that second
     /// meets the rest, and together they miss nothing and repeat nothing, for a row that changes
     /// meanwhile leaves the past.
@@ -91,13 +102,13 @@ impl Place {
 
     /// Claims that a pass has begun here that is not over: only lists have a middle.
     pub fn is_midway(&self) -> bool {
-        matches!(self, Self::List { .. })
+        matches!(self, Self::List { .. } | Self::Window { after: Some(_), .. })
     }
 
     pub(crate) fn delivered_to(&self) -> Option<i64> {
         match self {
             Self::Start { delivered_to, .. } | Self::Cursor { delivered_to, .. } => *delivered_to,
-            Self::Time { .. } | Self::List { .. } | Self::Past { .. } => None,
+            Self::Time { .. } | Self::List { .. } | Self::Window { .. } | Self::Past { .. } => None,
         }
     }
 
@@ -106,7 +117,7 @@ impl Place {
         let mut place = self.clone();
         match &mut place {
             Self::Start { delivered_to, .. } | Self::Cursor { delivered_to, .. } => *delivered_to = Some(to),
-            Self::Time { .. } | Self::List { .. } | Self::Past { .. } => {}
+            Self::Time { .. } | Self::List { .. } | Self::Window { .. } | Self::Past { .. } => {}
         }
         place
     }
@@ -144,6 +155,15 @@ mod tests {
                 page: 1,
             },
             r#"{"at":"list","after":"a","page":1}"#,
+        );
+        check(
+            Place::Window {
+                delivered_to: Some(7),
+                to: None,
+                after: None,
+                since: 0,
+            },
+            r#"{"at":"window","delivered_to":7,"to":null,"after":null,"since":0}"#,
         );
         check(
             Place::since(5).until(9),

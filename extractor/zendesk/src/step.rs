@@ -48,6 +48,9 @@ impl Exchange<'_> {
             Paging::IncrementalCursor => self.cursor(envelope, records),
             Paging::IncrementalTime => self.time(envelope, records),
             Paging::List => self.list(envelope, records),
+            Paging::Offset => self.offset(envelope, records),
+            Paging::Whole => self.whole(envelope, records),
+            Paging::Window => self.window(envelope, records),
         }?;
         Ok(match self.until {
             Some(until) => self.cut(step, until),
@@ -73,8 +76,13 @@ impl Exchange<'_> {
         if HIDE_LAST_MINUTE.contains(&self.collection.endpoint.path.as_str()) {
             i64::MAX
         } else {
-            self.date - SETTLED_AFTER
+            self.date - self.settles_after()
         }
+    }
+
+    /// Rows younger than this may still be joined by others.
+    fn settles_after(&self) -> i64 {
+        self.collection.endpoint.settles_after.map_or(SETTLED_AFTER, i64::from)
     }
 
     fn cursor(&self, envelope: &Envelope, mut records: Vec<RawRecord>) -> Result<Step, Fault> {
@@ -133,13 +141,16 @@ impl Exchange<'_> {
     }
 
     fn time(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
-        let is_last = envelope
-            .end_of_stream
-            .ok_or_else(|| broken("it has no `end_of_stream`"))?;
+        let ends_by_next_page = self.collection.endpoint.ends_by_next_page;
+        let is_last = match envelope.end_of_stream {
+            Some(is_last) => is_last,
+            None if ends_by_next_page => !envelope.has_next_page,
+            None => return Err(broken("it has no `end_of_stream`")),
+        };
         let (start, seen) = match self.after {
             Place::Time { start_time, seen } => (*start_time, seen.iter().map(String::as_str).collect()),
             Place::Start { since, .. } => (*since, HashSet::new()),
-            Place::Cursor { .. } | Place::List { .. } | Place::Past { .. } => {
+            Place::Cursor { .. } | Place::List { .. } | Place::Window { .. } | Place::Past { .. } => {
                 return Err(broken("the kept place is of another kind"));
             }
         };
@@ -155,7 +166,7 @@ impl Exchange<'_> {
         let youngest = kept.iter().filter_map(|(time, _)| *time).max();
         let end = match (held_back.is_empty(), envelope.end_time) {
             // A page without rows may end now: the last minute is not over yet.
-            (true, Some(end)) => end.min(settled.max(youngest.unwrap_or(start))),
+            (true, Some(end)) if !ends_by_next_page => end.min(settled.max(youngest.unwrap_or(start))),
             _ => start,
         };
         // Rows come in the order of time: whatever the answer says, all before its youngest have been delivered.
@@ -237,6 +248,86 @@ impl Exchange<'_> {
         })
     }
 
+    /// Pages by number: `next_page` alone tells whether there is another one.
+    fn offset(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
+        let page = self.after.list_page() + 1;
+        // An empty page in the middle would lead on for ever.
+        let has_more = envelope.has_next_page && !records.is_empty();
+        let next = match has_more {
+            false => Place::start(),
+            true => Place::List {
+                after: (page + 1).to_string(),
+                page,
+            },
+        };
+        Ok(self.list_step(records, next, !has_more))
+    }
+
+    fn whole(&self, envelope: &Envelope, records: Vec<RawRecord>) -> Result<Step, Fault> {
+        if envelope.has_next_page || envelope.has_more == Some(true) {
+            return Err(broken("it is paged, and should be all there is"));
+        }
+        Ok(self.list_step(records, Place::start(), true))
+    }
+
+    fn list_step(&self, records: Vec<RawRecord>, next: Place, is_last: bool) -> Step {
+        Step {
+            records,
+            next,
+            is_caught_up: is_last,
+            reached: is_last.then_some(self.date),
+            repeats: 0,
+            note: None,
+        }
+    }
+
+    /// Of what the filter lets through, each state is delivered by one pass: the first whose end lies behind its
+    /// version. What is too young to have settled is left to the next pass.
+    fn window(&self, envelope: &Envelope, mut records: Vec<RawRecord>) -> Result<Step, Fault> {
+        let (delivered_to, to, held, since) = match self.after {
+            Place::Window {
+                delivered_to,
+                to,
+                after,
+                since,
+            } => (*delivered_to, *to, after.as_ref(), *since),
+            Place::Start { since, .. } => (None, None, None, *since),
+            _ => return Err(broken("the kept place is of another kind")),
+        };
+        let to = to.unwrap_or(self.date - self.settles_after());
+        let is_due = |time: i64| time <= to && time >= since && delivered_to.is_none_or(|before| time > before);
+        let all = records.len();
+        records.retain(|record| self.time_of(record).is_none_or(is_due));
+        let has_more = match envelope.has_more {
+            Some(has_more) => has_more,
+            None if envelope.has_next_page => return Err(broken("it is paged by offset")),
+            None => false,
+        };
+        let (end, after) = match (has_more, &envelope.after_cursor) {
+            (false, _) => (None, None),
+            (true, None) => return Err(broken("it has no `after_cursor`")),
+            (true, Some(cursor)) if Some(cursor) == held => {
+                return Err(broken("its cursor leads to the same page again"));
+            }
+            (true, Some(cursor)) => (Some(to), Some(cursor.clone())),
+        };
+        let repeats = (all - records.len()) as u32;
+        let next = Place::Window {
+            delivered_to: if has_more {
+                delivered_to
+            } else {
+                Some(to.max(delivered_to.unwrap_or(to)))
+            },
+            to: end,
+            after,
+            since,
+        };
+        let mut step = self.list_step(records, next, !has_more);
+        step.repeats = repeats;
+        step.reached = (!has_more).then_some(to);
+        Ok(step)
+    }
+
     /// The whole second of a record's version.
     fn time_of(&self, record: &RawRecord) -> Option<i64> {
         let version = &self.collection.record.version;
@@ -244,6 +335,7 @@ impl Exchange<'_> {
         let text = text_at(&record.json, path)?;
         match version.unit {
             TimeUnit::EpochSeconds => text.parse().ok(),
+            TimeUnit::EpochMillis => Some(text.parse::<i64>().ok()?.div_euclid(1_000)),
             TimeUnit::Iso8601 => text.parse::<Timestamp>().ok().map(Timestamp::as_second),
         }
     }
@@ -527,6 +619,92 @@ mod tests {
         );
         let step = answer("organizations", &Place::start().until(until), true, &timed).expect("a page");
         assert_eq!((keys(&step), step.is_caught_up), (vec!["1".into()], true));
+    }
+
+    #[test]
+    fn events_of_side_conversations_end_without_a_next_page_and_settle_longer() {
+        let row = |id: i64, age: i64| {
+            let time = Timestamp::from_second(NOW - age).expect("in range");
+            format!(r#"{{"id":"{id}","ticket_id":1,"created_at":"{time}"}}"#)
+        };
+        let page = |rows: &[String], next: &str| {
+            let end = NOW + 5;
+            format!(
+                r#"{{"events":[{}],"end_time":{end},"next_page":{next}}}"#,
+                rows.join(",")
+            )
+        };
+        let first = page(&[row(1, 900), row(2, 800)], "\"https://x\"");
+        let step = answer("side_conversations", &Place::start(), true, &first).expect("a page");
+        assert_eq!((keys(&step).len(), step.is_caught_up), (2, false));
+        assert_eq!(step.next, time(NOW - 800, &["2"]), "not where it says that it ends");
+        let last = page(&[row(2, 800), row(3, 301), row(4, 299)], "null");
+        let step = answer("side_conversations", &step.next, true, &last).expect("a page");
+        assert_eq!((keys(&step), step.is_caught_up), (vec!["3".into()], true));
+        assert_eq!(step.next, time(NOW - 301, &["3"]));
+    }
+
+    #[test]
+    fn every_state_of_a_window_is_delivered_by_one_pass() {
+        let page = |held: &[(i64, i64)], more: bool| {
+            let rest = format!(r#""meta":{{"has_more":{more},"after_cursor":"a"}}"#);
+            rows("satisfaction_ratings", held, &rest)
+        };
+        let first = page(&[(1, 900), (2, 400), (3, 5)], true);
+        let step = answer("satisfaction_ratings", &Place::start(), true, &first).expect("a page");
+        assert_eq!((keys(&step), step.is_caught_up), (vec!["1".into(), "2".into()], false));
+        let second = page(&[(4, 300)], false);
+        assert!(
+            answer("satisfaction_ratings", &step.next, true, &page(&[], true)).is_err(),
+            "a page that leads to itself"
+        );
+        let step = answer("satisfaction_ratings", &step.next, true, &second).expect("a page");
+        assert_eq!((keys(&step), step.reached), (vec!["4".into()], Some(NOW - 61)));
+        // The next pass sees the overlap again, and what has settled meanwhile.
+        let later = Place::Window {
+            delivered_to: Some(NOW - 361),
+            to: None,
+            after: None,
+            since: 0,
+        };
+        let again = page(&[(2, 400), (4, 361), (5, 360), (6, 61), (7, 60)], false);
+        let step = answer("satisfaction_ratings", &later, true, &again).expect("a page");
+        assert_eq!((keys(&step), step.repeats), (vec!["5".into(), "6".into()], 3));
+        let next = Place::Window {
+            delivered_to: Some(NOW - 61),
+            to: None,
+            after: None,
+            since: 0,
+        };
+        assert_eq!(step.next, next);
+    }
+
+    #[test]
+    fn pages_by_number_end_by_next_page_and_whole_lists_have_none() {
+        let more = r#"{"sla_policies":[{"id":1}],"next_page":"https://x?page=2","count":2}"#;
+        let step = answer("sla_policies", &Place::start(), true, more).expect("a page");
+        let second = Place::List {
+            after: "2".into(),
+            page: 1,
+        };
+        assert_eq!((&step.next, step.is_caught_up), (&second, false));
+        let last = r#"{"sla_policies":[{"id":2}],"next_page":null,"count":2}"#;
+        let step = answer("sla_policies", &second, true, last).expect("a page");
+        assert_eq!((&step.next, step.is_caught_up), (&Place::start(), true));
+        let endless = r#"{"sla_policies":[],"next_page":"https://x?page=3","count":2}"#;
+        assert!(
+            answer("sla_policies", &second, true, endless)
+                .expect("a page")
+                .is_caught_up
+        );
+        let whole = r#"{"schedules":[{"id":1}],"next_page":null}"#;
+        assert!(
+            answer("schedules", &Place::start(), true, whole)
+                .expect("a page")
+                .is_caught_up
+        );
+        let paged = r#"{"schedules":[{"id":1}],"next_page":"https://x?page=2"}"#;
+        assert!(answer("schedules", &Place::start(), true, paged).is_err());
     }
 
     #[test]

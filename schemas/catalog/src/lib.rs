@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 
 pub use avro::{META_FIELDS, avro_schema};
 pub use model::{
-    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Erased, Expected, Follow,
-    Operation, Paging, Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Vanished, Version, Window,
+    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Erased, Expected,
+    Follow, Operation, Paging, Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Vanished, Version, Window,
 };
 
 /// The collections of this release, by name.

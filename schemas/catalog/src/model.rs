@@ -45,6 +45,11 @@ pub struct Endpoint {
     pub params: BTreeMap<String, String>,
     /// Values of `include`, joined by commas.
     pub include: Vec<String>,
+    /// Of a time export: it has no `end_of_stream` and ends where `next_page` is null; its `end_time` may lie behind
+    /// rows that are still to come and is not heeded.
+    pub ends_by_next_page: bool,
+    /// Rows younger than this many seconds are left to the next poll: others may still come before them.
+    pub settles_after: Option<u32>,
     /// The rate bucket that a request counts against, besides the account's.
     pub bucket: Bucket,
     /// The plan that has it, in Zendesk's words; `any` for every plan.

@@ -36,12 +36,17 @@ pub(crate) fn catalog(collections: &mut [Collection]) -> Result<(), String> {
         for erased in &collection.erases {
             let held = tables.get(&erased.table);
             if !held.is_some_and(|(_, table)| table.columns.iter().any(|column| column.name == erased.column)) {
-                return Err(faulty(format!("there is no `{}.{}` to erase", erased.table, erased.column)));
+                return Err(faulty(format!(
+                    "there is no `{}.{}` to erase",
+                    erased.table, erased.column
+                )));
             }
         }
         for column in collection.tables.iter_mut().flat_map(|table| &mut table.columns) {
             if let Some(of) = &column.of {
-                let (_, table) = tables.get(of).ok_or_else(|| faulty(format!("there is no table `{of}`")))?;
+                let (_, table) = tables
+                    .get(of)
+                    .ok_or_else(|| faulty(format!("there is no table `{of}`")))?;
                 column.changes = changes(table);
             }
         }
@@ -52,7 +57,11 @@ pub(crate) fn catalog(collections: &mut [Collection]) -> Result<(), String> {
 /// The fields that a table shows under their own name, as an event shows their changes.
 fn changes(table: &Table) -> BTreeMap<String, Changed> {
     let own = |column: &&Column| matches!(&column.path.steps[..], [Step::Key(key)] if *key == column.name);
-    let shown = table.columns.iter().filter(own).filter(|column| !table.key.contains(&column.name));
+    let shown = table
+        .columns
+        .iter()
+        .filter(own)
+        .filter(|column| !table.key.contains(&column.name));
     let changed = |column: &Column| Changed {
         class: column.class,
         action: column.action,
@@ -91,6 +100,9 @@ struct FileEndpoint {
     params: BTreeMap<String, String>,
     #[serde(default)]
     include: Vec<String>,
+    #[serde(default)]
+    ends_by_next_page: bool,
+    settles_after: Option<u32>,
     bucket: Bucket,
     plan: String,
     role: String,
@@ -257,7 +269,11 @@ impl File {
             endpoint: self.endpoint.checked()?,
             record: self.record.checked()?,
             sideloads: self.sideload,
-            follows: self.follow.into_iter().map(FileFollow::checked).collect::<Result<_, _>>()?,
+            follows: self
+                .follow
+                .into_iter()
+                .map(FileFollow::checked)
+                .collect::<Result<_, _>>()?,
             erases: self.erases,
             tables,
         })
@@ -284,6 +300,8 @@ impl FileEndpoint {
             page_size: self.page_size.into_inner(),
             params: self.params,
             include: self.include,
+            ends_by_next_page: self.ends_by_next_page,
+            settles_after: self.settles_after,
             bucket: self.bucket,
             plan: self.plan,
             role: self.role,
@@ -322,7 +340,10 @@ impl FileFollow {
             return fault(&self.path, format!("it does not name `{{{}}}`", self.parent.get_ref()));
         }
         if !self.paging.get_ref().is_complete() {
-            return fault(&self.paging, "what is followed is a `list`, `offset` or `whole`".to_owned());
+            return fault(
+                &self.paging,
+                "what is followed is a `list`, `offset` or `whole`".to_owned(),
+            );
         }
         let copy = self.copy.iter().map(|(name, from)| Ok((name.clone(), path(from)?)));
         Ok(Follow {
@@ -352,11 +373,16 @@ fn rows(table: &FileTable) -> Result<Rows, Fault> {
             };
             let arrays = written.iter().map(|array| Path::parse(array));
             Ok(Rows::Each {
-                arrays: arrays.collect::<Result<_, _>>().map_err(|reason| (each.span(), reason))?,
+                arrays: arrays
+                    .collect::<Result<_, _>>()
+                    .map_err(|reason| (each.span(), reason))?,
                 or_record: table.or_record,
             })
         }
-        _ => fault(&table.name, "a table has one of `where`, `object` and `each`".to_owned()),
+        _ => fault(
+            &table.name,
+            "a table has one of `where`, `object` and `each`".to_owned(),
+        ),
     }
 }
 
@@ -421,7 +447,10 @@ impl FileColumn {
         }
         let is_of_a_change = matches!(self.op, Some(Operation::ChangedField | Operation::Changed));
         if is_of_a_change != self.of.is_some() {
-            return fault(&self.name, "`of` names the table whose fields an event changes".to_owned());
+            return fault(
+                &self.name,
+                "`of` names the table whose fields an event changes".to_owned(),
+            );
         }
         let (class, class_by) = class(self.class)?;
         let action = self.action.unwrap_or_else(|| class.default_action());

@@ -53,7 +53,9 @@ fn elements<'v>(table: &Table, record: &'v Value) -> Vec<&'v Value> {
         Rows::RecordWith(path) => find(path, record, record).map(|_| record).into_iter().collect(),
         Rows::Object(path) => find(path, record, record).into_iter().collect(),
         Rows::Each { arrays, .. } => {
-            let held = arrays.iter().filter_map(|path| find(path, record, record).and_then(Value::as_array));
+            let held = arrays
+                .iter()
+                .filter_map(|path| find(path, record, record).and_then(Value::as_array));
             held.flatten().collect()
         }
     }

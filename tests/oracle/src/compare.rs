@@ -74,7 +74,11 @@ pub fn compare(
     for truth in truths.into_iter().filter(|truth| !truth.is_unseen) {
         for table in &collection.tables {
             for row in oracle.rows(collection, table, &truth.record) {
-                let row = if truth.is_removed || truth.is_wiped { gone(row, table) } else { row };
+                let row = if truth.is_removed || truth.is_wiped {
+                    gone(row, table)
+                } else {
+                    row
+                };
                 if truth.is_wiped && !is_there(table, &row, reader)? {
                     continue;
                 }

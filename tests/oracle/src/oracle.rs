@@ -68,7 +68,10 @@ impl Oracle {
         };
         let elements: Vec<Element<'_>> = match &table.rows {
             Rows::Each { arrays, or_record } => each(arrays, *or_record, record),
-            whole => Self::whole(whole, record, erased && table.key.iter().all(is_told)).into_iter().map(Element::of).collect(),
+            whole => Self::whole(whole, record, erased && table.key.iter().all(is_told))
+                .into_iter()
+                .map(Element::of)
+                .collect(),
         };
         elements
             .into_iter()
@@ -80,7 +83,11 @@ impl Oracle {
     fn whole<'v>(rows: &Rows, record: &'v Value, is_wiped: bool) -> Vec<&'v Value> {
         match rows {
             Rows::Record => vec![record],
-            Rows::RecordWith(path) => present(path, record).filter(|held| !held.is_null()).map(|_| record).into_iter().collect(),
+            Rows::RecordWith(path) => present(path, record)
+                .filter(|held| !held.is_null())
+                .map(|_| record)
+                .into_iter()
+                .collect(),
             Rows::Object(_) if is_wiped => vec![record],
             Rows::Object(path) => present(path, record).into_iter().collect(),
             Rows::Each { .. } => Vec::new(),
@@ -110,13 +117,21 @@ impl Oracle {
         if !matches!(kind, Some("Create" | "Change")) {
             return Cell::Null;
         }
-        let Some((field, changed)) = column.changes.iter().find(|(field, _)| event.get(field.as_str()).is_some()) else {
+        let Some((field, changed)) = column
+            .changes
+            .iter()
+            .find(|(field, _)| event.get(field.as_str()).is_some())
+        else {
             return Cell::Null;
         };
         if column.op == Some(Operation::ChangedField) {
             return Cell::Text(field.clone());
         }
-        let at = if column.path.steps.is_empty() { event.get(field.as_str()) } else { event.get("previous_value") };
+        let at = if column.path.steps.is_empty() {
+            event.get(field.as_str())
+        } else {
+            event.get("previous_value")
+        };
         let Some(value) = at.filter(|value| !value.is_null()) else {
             return Cell::Null;
         };
@@ -167,7 +182,11 @@ impl<'v> Element<'v> {
 /// The elements of arrays, and the record where the first of them is empty.
 fn each<'v>(arrays: &[Path], or_record: bool, record: &'v Value) -> Vec<Element<'v>> {
     let mut all: Vec<Element<'v>> = arrays.iter().flat_map(|array| elements(&array.steps, record)).collect();
-    let is_empty = |array: &Path| present(&array.keys_alone(), record).and_then(Value::as_array).is_some_and(Vec::is_empty);
+    let is_empty = |array: &Path| {
+        present(&array.keys_alone(), record)
+            .and_then(Value::as_array)
+            .is_some_and(Vec::is_empty)
+    };
     if or_record && arrays.first().is_some_and(is_empty) {
         all.push(Element::of(record));
     }
@@ -185,11 +204,22 @@ fn elements<'v>(steps: &[Step], record: &'v Value) -> Vec<Element<'v>> {
             wanted.push((key, value));
             ahead.next();
         }
-        let is_wanted = |held: &&Value| wanted.iter().all(|(key, value)| held.get(key).and_then(Value::as_str) == Some(value));
+        let is_wanted = |held: &&Value| {
+            wanted
+                .iter()
+                .all(|(key, value)| held.get(key).and_then(Value::as_str) == Some(value))
+        };
         let within = |from: &Element<'v>| {
             let above = from.row;
-            let held = above.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            held.iter().filter(is_wanted).map(|row| Element { row, above }).collect::<Vec<_>>()
+            let held = above
+                .get(key)
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            held.iter()
+                .filter(is_wanted)
+                .map(|row| Element { row, above })
+                .collect::<Vec<_>>()
         };
         reached = reached.iter().flat_map(within).collect();
     }
@@ -213,7 +243,10 @@ fn clear(kind: ColumnType, op: Option<Operation>, value: &Value) -> Cell {
         (_, Some(Operation::Minutes)) => minutes(value),
         (_, Some(Operation::Slug)) => Cell::Text(slug(&text(value))),
         (_, Some(Operation::Label)) => match value {
-            Value::Object(object) => object.get("channel").and_then(Value::as_str).map_or(Cell::Null, |held| Cell::Text(held.into())),
+            Value::Object(object) => object
+                .get("channel")
+                .and_then(Value::as_str)
+                .map_or(Cell::Null, |held| Cell::Text(held.into())),
             other => Cell::Text(text(other)),
         },
         (ColumnType::Long, _) => Cell::Long(number(value)),

@@ -32,7 +32,7 @@ pub struct Account {
     pub(crate) organization_memberships: Table<Membership>,
     pub(crate) ticket_fields: Table<Field>,
     pub(crate) organization_fields: Table<Field>,
-    pub(crate) user_fields: Vec<Field>,
+    pub(crate) user_fields: Table<Field>,
     pub(crate) agents: Vec<i64>,
     /// Tickets that are deleted and not yet scrubbed.
     pub(crate) bin: BTreeSet<i64>,
@@ -95,6 +95,7 @@ impl Account {
             Collection::OrganizationMemberships => self.organization_memberships.len(),
             Collection::TicketFields => self.ticket_fields.len(),
             Collection::OrganizationFields => self.organization_fields.len(),
+            Collection::UserFields => self.user_fields.len(),
         }
     }
 

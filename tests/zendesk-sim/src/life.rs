@@ -209,7 +209,10 @@ impl Account {
 
     pub(crate) fn happen(&mut self, ticket: &mut Ticket, at: i64, updater: i64, what: What) {
         let id = self.counters.give(Kind::Happening);
-        let last = ticket.history.last().filter(|last| last.at == at && last.updater == updater);
+        let last = ticket
+            .history
+            .last()
+            .filter(|last| last.at == at && last.updater == updater);
         let event = last.and_then(|last| self.event_of.get(&last.id).copied());
         let event = event.unwrap_or_else(|| {
             let event = Event {

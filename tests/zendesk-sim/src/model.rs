@@ -18,11 +18,12 @@ pub enum Collection {
     OrganizationMemberships,
     TicketFields,
     OrganizationFields,
+    UserFields,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tickets,
         Self::TicketEvents,
         Self::Users,
@@ -32,6 +33,7 @@ impl Collection {
         Self::OrganizationMemberships,
         Self::TicketFields,
         Self::OrganizationFields,
+        Self::UserFields,
     ];
 
     /// Zendesk's name, which is the envelope's key as well.
@@ -46,6 +48,7 @@ impl Collection {
             Self::OrganizationMemberships => "organization_memberships",
             Self::TicketFields => "ticket_fields",
             Self::OrganizationFields => "organization_fields",
+            Self::UserFields => "user_fields",
         }
     }
 

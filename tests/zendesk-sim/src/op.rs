@@ -277,7 +277,11 @@ impl Account {
                 return Err(refused("ticket", id, "deleted"));
             }
             // Whoever wants to read what a redaction left must find the ticket.
-            if ticket.history.iter().any(|happening| matches!(happening.what, What::Redacted { .. })) {
+            if ticket
+                .history
+                .iter()
+                .any(|happening| matches!(happening.what, What::Redacted { .. }))
+            {
                 return Err(refused("ticket", id, "kept for what was redacted in it"));
             }
             account.delete(ticket, at);
@@ -314,10 +318,15 @@ impl Account {
             }
             let last = ticket.history.last().map_or(0, |last| last.at);
             let number = mix(seed) as usize % ticket.comments();
-            let mut comments = ticket.history.iter_mut().filter_map(|happening| match &mut happening.what {
-                What::Comment { is_redacted, .. } if happening.at < last.max(at) => Some((happening.id, is_redacted)),
-                _ => None,
-            });
+            let mut comments = ticket
+                .history
+                .iter_mut()
+                .filter_map(|happening| match &mut happening.what {
+                    What::Comment { is_redacted, .. } if happening.at < last.max(at) => {
+                        Some((happening.id, is_redacted))
+                    }
+                    _ => None,
+                });
             let (comment, is_redacted) = comments.nth(number).ok_or(refused("ticket", id, "new"))?;
             *is_redacted = true;
             let agent = account.agents[0];

@@ -62,7 +62,7 @@ impl Account {
             organization_memberships: Table::default(),
             ticket_fields: Table::default(),
             organization_fields: Table::default(),
-            user_fields: Vec::new(),
+            user_fields: Table::default(),
             agents: Vec::new(),
             bin: BTreeSet::new(),
             next_person: 0,
@@ -104,7 +104,7 @@ impl Account {
         }
         for (position, parts) in fields::USER_FIELDS.into_iter().enumerate() {
             let field = self.make_keyed_field(position, parts, at);
-            self.user_fields.push(field);
+            self.user_fields.put(field);
         }
         for (position, parts) in fields::ORGANIZATION_FIELDS.into_iter().enumerate() {
             let field = self.make_keyed_field(position, parts, at + 60);

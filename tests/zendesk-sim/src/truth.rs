@@ -106,6 +106,7 @@ impl Account {
             Collection::OrganizationMemberships => self.organization_memberships.ids(),
             Collection::TicketFields => self.ticket_fields.ids(),
             Collection::OrganizationFields => self.organization_fields.ids(),
+            Collection::UserFields => self.user_fields.ids(),
         }
     }
 

@@ -216,13 +216,7 @@ impl Trees {
         }
     }
 
-    fn columns<'c>(
-        &mut self,
-        table: &'c Table,
-        rows: &Source,
-        root: Place,
-        choice: &Choice,
-    ) -> Vec<DraftColumn<'c>> {
+    fn columns<'c>(&mut self, table: &'c Table, rows: &Source, root: Place, choice: &Choice) -> Vec<DraftColumn<'c>> {
         let mut columns = Vec::new();
         for written in &table.columns {
             let at = self.place(root, &written.path);
@@ -252,12 +246,7 @@ impl Trees {
         columns
     }
 
-    fn changes(
-        &mut self,
-        column: &Column,
-        root: Place,
-        choice: &Choice,
-    ) -> (Place, Vec<(String, Place, Changed)>) {
+    fn changes(&mut self, column: &Column, root: Place, choice: &Choice) -> (Place, Vec<(String, Place, Changed)>) {
         let mut wanted = |key: &str| {
             let place = self.place(root, &key_path(key));
             self.want(place);
@@ -308,7 +297,9 @@ impl Trees {
         let (mut own, mut above) = (Vec::new(), Vec::new());
         for (length, step) in path.steps.iter().enumerate() {
             let Step::Element { key, value } = step else { continue };
-            let selectors = path.steps[..length].iter().filter(|step| matches!(step, Step::Element { .. }));
+            let selectors = path.steps[..length]
+                .iter()
+                .filter(|step| matches!(step, Step::Element { .. }));
             let (of, claims) = match around {
                 Some(around) if length - selectors.count() < whole.steps.len() => (around, &mut above),
                 _ => (tree, &mut own),
@@ -331,7 +322,11 @@ impl Trees {
             }
         }
         arrays.sort_by_key(|(array, _)| array.steps.len());
-        let chosen: Vec<Path> = arrays.iter().filter(|(_, is_chosen)| *is_chosen).map(|(path, _)| path.clone()).collect();
+        let chosen: Vec<Path> = arrays
+            .iter()
+            .filter(|(_, is_chosen)| *is_chosen)
+            .map(|(path, _)| path.clone())
+            .collect();
         let is_wanted = |array: &Path| chosen.iter().any(|chosen| chosen.steps.starts_with(&array.steps));
         for (array, _) in arrays.iter().filter(|(array, _)| is_wanted(array)) {
             self.array(array, chosen.contains(array));
@@ -343,7 +338,10 @@ impl Trees {
             return;
         }
         let index = self.elements.len();
-        let above = self.elements.iter().rposition(|held| array.steps.starts_with(&held.array.steps));
+        let above = self
+            .elements
+            .iter()
+            .rposition(|held| array.steps.starts_with(&held.array.steps));
         // Fewer arrays of rows than a catalog has tables.
         let node = match above {
             Some(above) => {

@@ -150,7 +150,9 @@ impl<G: Guard> Encoder<'_, G> {
     /// The field that the event of this row changed.
     fn change<'c>(&mut self, changes: &'c Changes) -> Option<(&'c Field, Slot)> {
         let kind = self.slot(changes.kind);
-        let kind = kind.is_text().then(|| text::meant(kind, self.json, &mut self.texts.decoded, &mut 0))?;
+        let kind = kind
+            .is_text()
+            .then(|| text::meant(kind, self.json, &mut self.texts.decoded, &mut 0))?;
         if !matches!(kind, "Create" | "Change") {
             return None;
         }
@@ -171,7 +173,11 @@ impl<G: Guard> Encoder<'_, G> {
         let Some((field, under_its_name)) = self.change(changes) else {
             return Ok(false);
         };
-        let value = if slot.kind == Kind::Object { under_its_name } else { slot };
+        let value = if slot.kind == Kind::Object {
+            under_its_name
+        } else {
+            slot
+        };
         if value.is_nothing() {
             return Ok(false);
         }

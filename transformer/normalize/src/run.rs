@@ -217,7 +217,11 @@ impl<G: Guard> Writer<'_, G> {
             },
             RowsAt::RecordWithout { slot } => {
                 let is_empty = self.slots[usize::from(*slot)].is_empty_array(self.json);
-                if is_empty { self.row(index, table, kind, Element::RECORD) } else { Ok(()) }
+                if is_empty {
+                    self.row(index, table, kind, Element::RECORD)
+                } else {
+                    Ok(())
+                }
             }
             RowsAt::Object { slot, is_keyed } => {
                 let is_absent = self.slots[usize::from(*slot)].kind == Kind::Absent;
@@ -249,10 +253,10 @@ impl<G: Guard> Writer<'_, G> {
     /// What a notice that the record is gone says of one table.
     fn gone(&mut self, index: usize, table: &TablePlan) -> Written {
         match &table.rows {
-            RowsAt::Record | RowsAt::Object { is_keyed: true, .. } => {
+            RowsAt::Record | RowsAt::RecordWith { .. } | RowsAt::Object { is_keyed: true, .. } => {
                 self.row(index, table, CleanKind::Delete, Element::RECORD)
             }
-            RowsAt::Object { .. } | RowsAt::RecordWith { .. } | RowsAt::RecordWithout { .. } => Ok(()),
+            RowsAt::Object { .. } | RowsAt::RecordWithout { .. } => Ok(()),
             RowsAt::Each { .. } => self.fence(index, table),
         }
     }

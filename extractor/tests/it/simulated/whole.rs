@@ -67,6 +67,69 @@ fn by_id(records: Vec<impl AsRef<str>>) -> Vec<Value> {
     records
 }
 
+/// Requests for each thousand tickets, by collection: one for tickets with metrics and clocks, one for each thousand
+/// events with comments and attachments, none for a ticket alone.
+#[tokio::test]
+async fn a_thousand_tickets_cost_as_many_requests_as_planned() {
+    let mut desk = Desk::start(still(3_000, 5), SPEED);
+    desk.page = 1_000;
+    desk.pass().await;
+    let requests = desk.simulator.requests();
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    requests
+        .iter()
+        .for_each(|request| *counts.entry(&request.path).or_default() += 1);
+    for (path, count) in &counts {
+        println!("{path:<50} {:>8.2} per 1,000 tickets", *count as f64 / 3.0);
+    }
+    let pages = |collection| desk.simulator.records(collection).count().div_ceil(1_000);
+    // A long past has a page that shows how long it is, and the present one of its own.
+    let of_tracks = 3;
+    for (collection, path) in [
+        (Collection::Tickets, "/api/v2/incremental/tickets/cursor"),
+        (Collection::TicketEvents, "/api/v2/incremental/ticket_events"),
+    ] {
+        let asked = counts[path];
+        assert!(
+            asked <= pages(collection) + of_tracks,
+            "{path}: {asked} requests for {} pages",
+            pages(collection)
+        );
+    }
+    let of_one = requests
+        .iter()
+        .filter(|request| request.path.starts_with("/api/v2/tickets/"));
+    assert_eq!(of_one.count(), 0, "no request for a single ticket");
+}
+
+#[tokio::test]
+async fn a_redacted_comment_is_read_again_once() {
+    let desk = Desk::start(still(200, 6), SPEED);
+    desk.pass().await;
+    let before = desk.bench.topics.raw("ticket_events").await.len();
+    let mut redacted = 0;
+    for (number, truth) in desk.simulator.records(Collection::Tickets).enumerate().take(40) {
+        let op = zendesk_sim::Op::RedactComment {
+            id: truth.id,
+            seed: number as u64,
+        };
+        redacted += usize::from(desk.simulator.apply(op).is_ok());
+    }
+    assert!(redacted > 5, "{redacted} comments redacted");
+    desk.settle();
+    desk.simulator.clear_requests();
+    desk.pass().await;
+    desk.pass().await;
+    let requests = desk.simulator.requests();
+    let threads = requests
+        .iter()
+        .filter(|request| request.path.ends_with("/comments"))
+        .count();
+    assert_eq!(threads, redacted, "one request for each ticket");
+    assert!(desk.bench.topics.raw("ticket_events").await.len() >= before + 2 * redacted);
+    desk.prove_complete().await;
+}
+
 #[tokio::test]
 async fn every_change_arrives_once() {
     let desk = Desk::start(still(400, 2), SPEED);

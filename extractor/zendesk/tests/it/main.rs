@@ -1,6 +1,7 @@
 //! The client against a server that says exactly what a test tells it to.
 
 mod bad;
+mod kinds;
 mod server;
 
 use std::time::Duration;

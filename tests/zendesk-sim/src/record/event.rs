@@ -30,31 +30,38 @@ impl Event {
 impl Account {
     /// Appends an event; comments are shown as they are now, and as a mark only where they are not asked for.
     pub(crate) fn write_event(&self, out: &mut Vec<u8>, event: &Event, with_comments: bool) {
-        let Some(ticket) = self.tickets.get(event.ticket) else { return };
+        let Some(ticket) = self.tickets.get(event.ticket) else {
+            return;
+        };
         let children: Vec<Value> = self
             .happenings(ticket, event)
             .flat_map(|happening| self.children(ticket, event, happening, with_comments))
             .collect();
         let is_system = event.updater < 0;
         let user = self.users.get(event.updater);
-        let system = user.map(|user| json!({
-            "client": "Mozilla/5.0 (X11; Linux x86_64)", "ip_address": self.cast.ip(user.index),
-            "location": "Springfield, United States", "latitude": 39.8, "longitude": -89.6,
-        }));
+        let system = user.map(|user| {
+            json!({
+                "client": "Mozilla/5.0 (X11; Linux x86_64)", "ip_address": self.cast.ip(user.index),
+                "location": "Springfield, United States", "latitude": 39.8, "longitude": -89.6,
+            })
+        });
         let shown = |name: &str| system.as_ref().map_or(Value::Null, |system| system[name].clone());
-        write_json(out, &json!({
-            "id": event.id, "ticket_id": event.ticket, "timestamp": event.at, "created_at": Stamp(event.at),
-            "updater_id": event.updater,
-            "via": if is_system { "SLA" } else { "Web service" },
-            "system": {
-                "client": shown("client"), "location": shown("location"),
-                "latitude": shown("latitude"), "longitude": shown("longitude"),
-            },
-            "metadata": if is_system { json!({"system": {}, "parent_audit_id": event.id.to_string()}) } else {
-                json!({"system": system, "custom": {}})
-            },
-            "event_type": "Audit", "child_events": children,
-        }));
+        write_json(
+            out,
+            &json!({
+                "id": event.id, "ticket_id": event.ticket, "timestamp": event.at, "created_at": Stamp(event.at),
+                "updater_id": event.updater,
+                "via": if is_system { "SLA" } else { "Web service" },
+                "system": {
+                    "client": shown("client"), "location": shown("location"),
+                    "latitude": shown("latitude"), "longitude": shown("longitude"),
+                },
+                "metadata": if is_system { json!({"system": {}, "parent_audit_id": event.id.to_string()}) } else {
+                    json!({"system": system, "custom": {}})
+                },
+                "event_type": "Audit", "child_events": children,
+            }),
+        );
     }
 
     /// What happened at once.
@@ -100,7 +107,11 @@ impl Account {
                 change("custom_ticket_fields", Value::Object(values), Value::Null)
             }
             What::Deleted => change("status", Status::Deleted.name().into(), Value::Null),
-            What::Restored => change("status", ticket.status_before_deletion.name().into(), Status::Deleted.name().into()),
+            What::Restored => change(
+                "status",
+                ticket.status_before_deletion.name().into(),
+                Status::Deleted.name().into(),
+            ),
             What::Redacted { comment } => vec![json!({
                 "id": id, "event_type": "CommentRedactionEvent", "via": "Web service", "via_reference_id": null,
                 "comment_id": comment,
@@ -130,7 +141,12 @@ impl Account {
 
     /// A comment as the thread shows it.
     fn comment(&self, ticket: &Ticket, audit: i64, happening: &Happening) -> Value {
-        let What::Comment { seed, is_public, is_redacted } = happening.what else {
+        let What::Comment {
+            seed,
+            is_public,
+            is_redacted,
+        } = happening.what
+        else {
             return Value::Null;
         };
         let text: Cow<'_, str> = match (ticket.is_scrubbed, is_redacted) {
@@ -139,7 +155,9 @@ impl Account {
             _ => Prose::new(&self.cast, seed).comment().into(),
         };
         let is_requesters = happening.updater == ticket.requester;
-        let via = if is_requesters { serde_json::to_value(self.via(ticket)).unwrap_or_default() } else {
+        let via = if is_requesters {
+            serde_json::to_value(self.via(ticket)).unwrap_or_default()
+        } else {
             json!({"channel": "web", "source": {"from": {}, "to": {}, "rel": null}})
         };
         json!({
@@ -176,8 +194,13 @@ impl Account {
     /// The thread of a ticket, oldest first.
     pub(crate) fn thread(&self, ticket: &Ticket) -> Vec<Value> {
         let events = |happening: &Happening| self.event_of.get(&happening.id).copied().unwrap_or_default();
-        let comments = ticket.history.iter().filter(|happening| matches!(happening.what, What::Comment { .. }));
-        comments.map(|happening| self.comment(ticket, events(happening), happening)).collect()
+        let comments = ticket
+            .history
+            .iter()
+            .filter(|happening| matches!(happening.what, What::Comment { .. }));
+        comments
+            .map(|happening| self.comment(ticket, events(happening), happening))
+            .collect()
     }
 }
 

@@ -208,10 +208,10 @@ pub(super) struct KeyedFieldJson<'a> {
 }
 
 impl<'a> KeyedFieldJson<'a> {
-    pub(super) fn new(field: &'a Field) -> Self {
+    pub(super) fn new(list: &'static str, field: &'a Field) -> Self {
         let is_lookup = field.kind == FieldKind::Lookup;
         Self {
-            url: Link("organization_fields", field.id),
+            url: Link(list, field.id),
             id: field.id,
             r#type: if field.kind == FieldKind::Tagger {
                 "dropdown"

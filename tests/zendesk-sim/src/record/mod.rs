@@ -96,9 +96,13 @@ impl Account {
                 .ticket_fields
                 .get(id)
                 .map(|row| self.write_ticket_field(out, row, form)),
+            Collection::UserFields => {
+                let row = self.user_fields.get(id);
+                row.map(|row| write_json(out, &field::KeyedFieldJson::new("user_fields", row)))
+            }
             Collection::OrganizationFields => {
                 let row = self.organization_fields.get(id);
-                row.map(|row| write_json(out, &field::KeyedFieldJson::new(row)))
+                row.map(|row| write_json(out, &field::KeyedFieldJson::new("organization_fields", row)))
             }
         }
         .is_some()

@@ -190,7 +190,7 @@ impl Caller {
 fn scopes(collection: Collection) -> &'static [&'static str] {
     match collection {
         Collection::Tickets | Collection::TicketEvents | Collection::TicketFields => &["tickets:read"],
-        Collection::Users => &["users:read"],
+        Collection::Users | Collection::UserFields => &["users:read"],
         Collection::Organizations | Collection::OrganizationFields => &["organizations:read"],
         Collection::OrganizationMemberships => &["users:read", "organizations:read"],
         Collection::Groups | Collection::GroupMemberships => &[],

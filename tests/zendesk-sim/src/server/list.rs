@@ -123,6 +123,7 @@ impl Account {
             Collection::OrganizationMemberships => beyond(&self.organization_memberships, from, way),
             Collection::TicketFields => beyond(&self.ticket_fields, from, way),
             Collection::OrganizationFields => beyond(&self.organization_fields, from, way),
+            Collection::UserFields => beyond(&self.user_fields, from, way),
         }
     }
 }
@@ -214,7 +215,7 @@ impl List<'_> {
     fn by_offset(&self, shared: &Shared) -> Result<Served, Answer> {
         let is_whole = matches!(
             self.collection,
-            Collection::TicketFields | Collection::OrganizationFields
+            Collection::TicketFields | Collection::OrganizationFields | Collection::UserFields
         );
         let account = shared.read();
         let mut ids = account.listed(self, None, Way::Forwards, usize::MAX);
@@ -288,7 +289,9 @@ impl List<'_> {
 pub(crate) fn comments(shared: &Shared, ticket: i64, query: &Query) -> Result<Served, Answer> {
     let account = shared.read();
     let held = account.tickets.get(ticket);
-    let held = held.filter(|_| !account.is_deleted(Collection::Tickets, ticket)).ok_or_else(Answer::no_such_record)?;
+    let held = held
+        .filter(|_| !account.is_deleted(Collection::Tickets, ticket))
+        .ok_or_else(Answer::no_such_record)?;
     let size = query.number("page[size]").unwrap_or(LARGEST);
     if !(1..=LARGEST).contains(&size) {
         return Err(Answer::invalid_page("page[size] must be between 1 and 100"));

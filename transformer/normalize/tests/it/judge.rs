@@ -93,7 +93,11 @@ pub(crate) fn check(name: &str, record: &Value, json: &[u8], version: i64) -> Ou
             let row = rows
                 .next()
                 .unwrap_or_else(|| panic!("a row of {} is missing", table.name));
-            assert_eq!(plan.tables()[row.table].name, table.name, "rows in the order of the tables");
+            assert_eq!(
+                plan.tables()[row.table].name,
+                table.name,
+                "rows in the order of the tables"
+            );
             assert_eq!(
                 out.bytes[row.key.clone()],
                 row_key(expected.key.iter().map(String::as_str))

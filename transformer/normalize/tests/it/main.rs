@@ -4,6 +4,7 @@
 
 mod bytes;
 mod choice;
+mod events;
 mod fuzz;
 mod judge;
 mod random;

@@ -1,0 +1,159 @@
+//! What is read for some records of a collection, one request each, and the form in which it is published.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::Value;
+use zenfloe_catalog::{Collection, Endpoint, Follow, Path, Step};
+
+use crate::envelope::{record_key, text_at};
+use crate::{RawRecord, scan};
+
+/// The parent that a record wants read, by the value that the request names; `None` when it wants nothing.
+pub fn wanted_by(follow: &Follow, record: &RawRecord) -> Option<String> {
+    let is_wanted = follow.when.is_empty() || follow.when.iter().any(|path| holds(path, &record.json));
+    let parent = is_wanted.then(|| scan::find(&record.json, [follow.parent.as_str()]).and_then(scan::text_of));
+    // The value becomes a part of an address.
+    let is_plain = |text: &String| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    parent.flatten().filter(is_plain)
+}
+
+/// The collection whose pages are what is read for a parent.
+pub fn collection_of(collection: &Collection, follow: &Follow, parent: &str) -> Collection {
+    Collection {
+        name: format!("{} ({})", collection.name, follow.envelope),
+        endpoint: Endpoint {
+            path: follow.path.replace(&format!("{{{}}}", follow.parent), parent),
+            paging: follow.paging,
+            window: None,
+            envelope: follow.envelope.clone(),
+            page_size: follow.page_size,
+            params: BTreeMap::new(),
+            include: Vec::new(),
+            ends_by_next_page: false,
+            settles_after: None,
+            bucket: follow.bucket,
+            ..collection.endpoint.clone()
+        },
+        sideloads: Vec::new(),
+        follows: Vec::new(),
+        ..collection.clone()
+    }
+}
+
+/// The row of an answer as it is published: an object with the parent's value, what is copied out of the row, and the
+/// row itself, byte for byte, alone in an array.
+pub fn published(collection: &Collection, follow: &Follow, parent: &str, row: &[u8]) -> RawRecord {
+    let mut json = Vec::with_capacity(row.len() + 128);
+    json.push(b'{');
+    member(&mut json, &follow.parent);
+    let is_number = parent.parse::<i64>().is_ok_and(|number| number.to_string() == parent);
+    let quote: &[u8] = if is_number { b"" } else { b"\"" };
+    json.extend([quote, parent.as_bytes(), quote].concat());
+    for (name, path) in &follow.copy {
+        if let Some(value) = value_at(path, row) {
+            json.push(b',');
+            member(&mut json, name);
+            json.extend_from_slice(value);
+        }
+    }
+    json.push(b',');
+    member(&mut json, &follow.into);
+    json.push(b'[');
+    json.extend_from_slice(row);
+    json.extend_from_slice(b"]}");
+    let json = Bytes::from(json);
+    let partition_key = text_at(&json, &collection.record.partition_key).unwrap_or_default();
+    RawRecord {
+        key: record_key(&json, &collection.record.key),
+        partition_key: partition_key.into_bytes(),
+        json,
+    }
+}
+
+fn member(json: &mut Vec<u8>, name: &str) {
+    json.push(b'"');
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":");
+}
+
+fn value_at<'r>(path: &Path, row: &'r [u8]) -> Option<&'r [u8]> {
+    let keys = path.steps.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Element { .. } => None,
+    });
+    scan::find(row, keys)
+}
+
+/// Claims that something stands at a path, selectors included.
+fn holds(path: &Path, json: &[u8]) -> bool {
+    // Most records hold nothing of the kind, which their bytes tell at once.
+    let is_there = |step: &Step| {
+        let text = match step {
+            Step::Key(text) | Step::Element { value: text, .. } => text,
+        };
+        memchr::memmem::find(json, text.as_bytes()).is_some()
+    };
+    path.steps.iter().all(is_there)
+        && serde_json::from_slice::<Value>(json).is_ok_and(|record| find(&path.steps, &record).is_some())
+}
+
+fn find<'v>(steps: &[Step], record: &'v Value) -> Option<&'v Value> {
+    let found = steps.iter().try_fold(record, |at, step| match step {
+        Step::Key(key) => at.get(key),
+        Step::Element { key, value } => {
+            let mut elements = at.as_array()?.iter();
+            elements.find(|held| held.get(key).and_then(Value::as_str) == Some(value))
+        }
+    });
+    found.filter(|value| !value.is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zenfloe_catalog::Catalog;
+
+    fn events() -> (&'static Collection, &'static Follow) {
+        let collection = Catalog::builtin().collection("ticket_events").expect("tier 1");
+        (collection, &collection.follows[0])
+    }
+
+    fn record(json: &str) -> RawRecord {
+        RawRecord {
+            key: Vec::new(),
+            partition_key: Vec::new(),
+            json: Bytes::copy_from_slice(json.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_redaction_wants_the_thread() {
+        let (_, follow) = events();
+        let wanted = |json: &str| wanted_by(follow, &record(json));
+        let redaction = r#"{"id":1,"ticket_id":42,"child_events":[{"event_type":"Change"},{"event_type":"CommentRedactionEvent","comment_id":7}]}"#;
+        assert_eq!(wanted(redaction).as_deref(), Some("42"));
+        let quoted =
+            r#"{"id":1,"ticket_id":42,"child_events":[{"event_type":"Comment","body":"CommentRedactionEvent"}]}"#;
+        assert_eq!(wanted(quoted), None);
+        let strange = redaction.replace("42", "\"../users\"");
+        assert_eq!(wanted(&strange), None, "a value that is no id asks for nothing");
+    }
+
+    #[test]
+    fn a_row_is_published_within_its_parent() {
+        let (collection, follow) = events();
+        let row = br#"{"id":7,"audit_id":90, "body":"x","created_at":"2026-01-01T00:00:00Z"}"#;
+        let made = published(collection, follow, "42", row);
+        assert_eq!(
+            std::str::from_utf8(&made.json).expect("text"),
+            r#"{"ticket_id":42,"created_at":"2026-01-01T00:00:00Z","id":90,"comments":[{"id":7,"audit_id":90, "body":"x","created_at":"2026-01-01T00:00:00Z"}]}"#
+        );
+        assert_eq!((made.key, made.partition_key), (b"90".to_vec(), b"42".to_vec()));
+        let asked = collection_of(collection, follow, "42");
+        assert_eq!(asked.endpoint.path, "/api/v2/tickets/42/comments");
+    }
+}
