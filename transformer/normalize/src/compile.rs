@@ -31,6 +31,8 @@ struct Trees {
     record: Tree,
     /// The trees of the elements of the arrays of rows.
     elements: Vec<Elements>,
+    /// Arrays whose elements nobody reads: their tables are excluded.
+    unread: Vec<Path>,
 }
 
 /// The elements of one array.
@@ -87,6 +89,7 @@ pub(crate) fn compile(collection: &Collection, choice: &Choice) -> Result<Plan, 
     let mut trees = Trees {
         record: Tree::new(String::new()),
         elements: Vec::new(),
+        unread: Vec::new(),
     };
     trees.record.count_unknown(ROOT);
     trees.arrays(collection, choice);
@@ -331,6 +334,8 @@ impl Trees {
         for (array, _) in arrays.iter().filter(|(array, _)| is_wanted(array)) {
             self.array(array, chosen.contains(array));
         }
+        let unread = arrays.iter().filter(|(array, _)| !is_wanted(array));
+        self.unread = unread.map(|(array, _)| array.clone()).collect();
     }
 
     fn array(&mut self, array: &Path, counts_unknown: bool) {
@@ -404,6 +409,13 @@ impl Trees {
 
     /// Makes a place that is no column one that is not counted.
     fn known(&mut self, path: &Path) {
+        // What stands in an array that is not read needs no place of its own.
+        let around = self
+            .unread
+            .iter()
+            .find(|array| path.steps.starts_with(&array.steps))
+            .cloned();
+        let path = around.as_ref().unwrap_or(path);
         let within = |array: &Path| path.steps.len() > array.steps.len() && path.steps.starts_with(&array.steps);
         // The innermost array stands behind those around it.
         match self.elements.iter().rposition(|held| within(&held.array)) {
@@ -550,10 +562,11 @@ fn key_path(key: &str) -> Path {
 
 /// How a column is made that tells a change; `None` for all others, and where it is dropped.
 fn changing(draft: &DraftColumn<'_>, grown: &Grown) -> Option<Make> {
-    let (kind, fields) = draft.changes.as_ref()?;
-    if draft.column.action == Action::Drop {
-        return None;
-    }
+    let is_of_a_change = matches!(draft.column.op, Some(Operation::ChangedField | Operation::Changed));
+    let Some((kind, fields)) = draft.changes.as_ref().filter(|_| draft.column.action != Action::Drop) else {
+        // Whatever stands at its path is no value of a field: it never leaves.
+        return is_of_a_change.then_some(Make::Nothing);
+    };
     let field = |(name, place, changed): &(String, Place, Changed)| Field {
         name: name.as_str().into(),
         at: grown.at(*place),
