@@ -236,6 +236,10 @@ impl Client {
                 query.append_pair("include", &endpoint.include.join(","));
             }
         }
+        // A question mark is left over where nothing is asked.
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
         url
     }
 
