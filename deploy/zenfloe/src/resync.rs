@@ -1,6 +1,6 @@
 //! `zenfloe resync`.
 
-use zenfloe_catalog::{Catalog, Paging};
+use zenfloe_catalog::Catalog;
 use zenfloe_extractor::Resync;
 use zenfloe_process::Failure;
 
@@ -31,7 +31,7 @@ pub(crate) async fn resync(command: &args::Resync) -> Result<(), Failure> {
 fn what_follows(catalog: &Catalog, collection: &str) -> &'static str {
     let is_list = catalog
         .collection(collection)
-        .is_some_and(|held| held.endpoint.paging == Paging::List);
+        .is_some_and(|held| held.endpoint.paging.is_complete());
     match is_list {
         true => "a running extractor publishes every row of its next complete list again, from seconds on",
         false => {
