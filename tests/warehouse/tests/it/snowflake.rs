@@ -61,6 +61,7 @@ fn roles_get_what_they_need_and_no_more() -> Result<()> {
             "USAGE ON DATABASE ZENDESK",
             "USAGE ON SCHEMA ZENDESK.MART_ZENDESK",
             "CREATE TABLE ON SCHEMA ZENDESK.MART_ZENDESK",
+            "CREATE VIEW ON SCHEMA ZENDESK.MART_ZENDESK",
             "READ ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
             "WRITE ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
         ],
