@@ -186,7 +186,8 @@ async fn dbt_builds_every_view_on_the_stand_in() -> Result<()> {
         "protocol": "http", "database": "ZENDESK", "schema": "STAGING_ZENDESK", "warehouse": "W", "role": "R", "threads": 1,
     });
     let dbt = Dbt::new(folder.path(), &profile)?;
-    dbt.run(&["build"], &json!({"fivetran": true}))?;
+    // To COMMENT ON VIEW the stand-in answers 500, and the connector asks again for ever.
+    dbt.run(&["build"], &json!({"fivetran": true, "describe": false}))?;
     let bad: Vec<_> = dbt
         .outcomes()?
         .into_iter()
