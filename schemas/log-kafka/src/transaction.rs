@@ -6,7 +6,7 @@
 
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use zenfloe_record::TopicPartition;
 use crate::client;
 use crate::cluster::{Cluster, committed_by, no_topic, placed, unusable};
 use crate::config::broken;
-use crate::delivery::Sending;
+use crate::delivery::{Sending, is_consequence};
 use crate::fault::{code_of, fault, is_absent, is_fenced, is_stale_membership, of_code, said};
 use crate::life::Life;
 use crate::membership::Proof;
@@ -398,17 +398,22 @@ impl Sender {
         }
         // The transaction as a whole tells more. It cannot succeed: a delivery has failed.
         match self.producer.commit_transaction(STEP) {
-            Err(error) if code_of(&error) != Code::Inconsistent => self.refusal_of(&error, Some(at)),
-            _ => of_code(&self.what(Some(at)), code, &code.to_string(), self.signals()),
+            Err(error) if code_of(&error) != Code::Inconsistent => self.refusal_of(&error, &blamed(out, index, code)),
+            _ => of_code(
+                &self.what(&blamed(out, index, code)),
+                code,
+                &code.to_string(),
+                self.signals(),
+            ),
         }
     }
 
     fn refusal(&self, error: &KafkaError) -> LogError {
-        self.refusal_of(error, None)
+        self.refusal_of(error, &[])
     }
 
     /// An error of this producer; one that is fatal outweighs whatever followed from it.
-    fn refusal_of(&self, error: &KafkaError, at: Option<&TopicPartition>) -> LogError {
+    fn refusal_of(&self, error: &KafkaError, topics: &[&str]) -> LogError {
         let (code, said) = self
             .producer
             .client()
@@ -417,12 +422,15 @@ impl Sender {
         if is_fenced(code) {
             return LogError::Fenced { id: self.id.clone() };
         }
-        of_code(&self.what(at), code, &said, self.signals())
+        of_code(&self.what(topics), code, &said, self.signals())
     }
 
-    fn what(&self, at: Option<&TopicPartition>) -> String {
-        let to = at.map_or_else(String::new, |at| format!(" to topic `{}`", at.topic));
-        format!("writer `{}`{to}", self.id)
+    fn what(&self, topics: &[&str]) -> String {
+        match topics {
+            [] => format!("writer `{}`", self.id),
+            [topic] => format!("writer `{}` to topic `{topic}`", self.id),
+            several => format!("writer `{}` to one of the topics `{}`", self.id, several.join("`, `")),
+        }
     }
 
     fn role(&self) -> &Sending {
@@ -438,6 +446,15 @@ fn producer(cluster: &Cluster, id: &str) -> Result<BaseProducer<Context<Sending>
     client::producer(&cluster.config, id)?
         .create_with_context(Context::new(&cluster.config, Sending::default()))
         .map_err(|error| unusable(&error))
+}
+
+/// The topic that refused a record; all topics of the commit where it was thrown out because of another one.
+fn blamed(out: &[Append], index: usize, code: Code) -> Vec<&str> {
+    if !is_consequence(code) {
+        return vec![&out[index].at.topic];
+    }
+    let topics: BTreeSet<&str> = out.iter().map(|append| &*append.at.topic).collect();
+    topics.into_iter().collect()
 }
 
 /// What can be done about a transaction's error.
