@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use zenfloe_log::{Append, Class, Done, LogError, TopicInfo};
-use zenfloe_record::TopicPartition;
+use zenfloe_record::{Headers, TopicPartition};
 
 use crate::client;
 use crate::cluster::{Cluster, committed_by, no_topic, placed, unusable};
@@ -42,6 +43,8 @@ pub(crate) struct Sender {
     /// A transaction was begun and has not ended.
     is_open: bool,
     life: Life,
+    /// The partitions of the last commit.
+    touched: BTreeSet<TopicPartition>,
 }
 
 /// Whether this writer is the one of its id.
@@ -69,6 +72,7 @@ impl Sender {
             place: Place::Held,
             is_open: false,
             life,
+            touched: BTreeSet::new(),
         };
         sender.init()?;
         Ok(sender)
@@ -114,6 +118,7 @@ impl Sender {
         if self.place == Place::Lost {
             self.producer = producer(&self.cluster, &self.id)?;
             self.init()?;
+            self.sweep()?;
             self.place = Place::Retaken;
         }
         if self.place == Place::Retaken {
@@ -121,6 +126,34 @@ impl Sender {
             return Err(LogError::Lapsed { id: self.id.clone() });
         }
         Ok(())
+    }
+
+    /// Aborts a transaction of one record in each partition of the one that was lost.
+    ///
+    /// A broker (4.3.1) that ended a transaction for its age soon after its own start was seen to leave no marker in the
+    /// partitions: what had been sent stood open there, and this writer's next commit would have shown it.
+    fn sweep(&mut self) -> Result<(), LogError> {
+        let broom = |at: &TopicPartition| Append {
+            at: at.clone(),
+            timestamp: None,
+            key: Bytes::from_static(b"none"), // compacted topics take no record without one
+            value: None,
+            headers: Headers::default(),
+        };
+        let out: Vec<Append> = self.touched.iter().map(broom).collect();
+        if out.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        for (index, append) in out.iter().enumerate() {
+            self.send(index, append, &out)?;
+        }
+        self.drain();
+        let failure = self.role().deliveries().failure;
+        if let Some((index, code)) = failure {
+            return Err(self.undelivered(&out, index, code));
+        }
+        self.abort(ABORT_PATIENCE)
     }
 
     /// See [`zenfloe_log::Writer::commit`].
@@ -132,6 +165,7 @@ impl Sender {
         self.settle()?;
         let infos = self.checked(out)?;
         let proof = done.map(|done| Proof::of(&done.by)).transpose()?;
+        self.touched = out.iter().map(|append| append.at.clone()).collect();
         self.begin()?;
         if let Err(error) = self.fill(out, &infos, done, proof.as_deref()) {
             if let Err(late) = self.discard() {
