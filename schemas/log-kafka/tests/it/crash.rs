@@ -107,18 +107,15 @@ async fn a_broker_that_dies_costs_nothing_but_time() {
     counted(&log, &to, total).await;
 }
 
-/// For brokers that are not restarted.
-const QUICK: Duration = Duration::from_millis(500);
-
 /// A broker that looks for dead transactions more often than the 10 s of production, first so long after its start.
 ///
-/// A clean-up within the first second of a start ended transactions without their markers in the partitions (seen in
-/// the partitions' files, Kafka 4.3.1): what had been sent stayed open, and the writer's next commit showed it.
-async fn cleaning_up_every(interval: Duration) -> Cluster {
+/// A clean-up right at a start ended transactions without their markers in the partitions (seen in the partitions'
+/// files, Kafka 4.3.1): what had been sent stayed open, and the writer's next commit showed it, unless it was swept.
+async fn quick_to_clean_up() -> Cluster {
     let quick = HarnessConfig {
         properties: vec![(
             "transaction.abort.timed.out.transaction.cleanup.interval.ms".to_owned(),
-            interval.as_millis().to_string(),
+            "500".to_owned(),
         )],
         ..HarnessConfig::default()
     };
@@ -166,7 +163,7 @@ impl Dead {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_successor_ends_what_a_dead_writer_left() {
-    let cluster = cleaning_up_every(QUICK).await;
+    let cluster = quick_to_clean_up().await;
     let log = cluster.log().await;
     let (from, to) = (
         topic(&log, "from", 1).await.remove(0),
@@ -192,7 +189,7 @@ async fn a_successor_ends_what_a_dead_writer_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn positions_that_hang_are_waited_for() {
-    let cluster = cleaning_up_every(QUICK).await;
+    let cluster = quick_to_clean_up().await;
     let log = cluster.log().await;
     let (from, to) = (
         topic(&log, "from", 1).await.remove(0),
@@ -242,7 +239,7 @@ async fn a_reader_that_was_replaced_ends_and_its_successor_does_not() {
 /// A broker that dies while records are under way and comes back when it has to end their transaction for its age.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_outlives_a_broker_fences_nobody() {
-    let cluster = cleaning_up_every(Duration::from_secs(3)).await;
+    let cluster = quick_to_clean_up().await;
     let mut config = cluster.config();
     config.transaction_timeout = Duration::from_secs(3);
     let log = KafkaLog::connect(config).await.expect("connected");
