@@ -116,9 +116,16 @@ impl Sender {
             self.discard()?;
         }
         if self.place == Place::Lost {
-            self.producer = producer(&self.cluster, &self.id)?;
-            self.init()?;
-            self.sweep()?;
+            self.renew()?;
+            match self.sweep() {
+                Err(error) if error.class() == Class::Retry => return Err(error),
+                Err(error) => {
+                    tracing::warn!(writer = self.id, "a lost transaction is not swept: {error}");
+                    self.touched.clear();
+                    self.renew()?; // whatever state the sweep is in, it ends with its producer
+                }
+                Ok(()) => {}
+            }
             self.place = Place::Retaken;
         }
         if self.place == Place::Retaken {
@@ -126,6 +133,12 @@ impl Sender {
             return Err(LogError::Lapsed { id: self.id.clone() });
         }
         Ok(())
+    }
+
+    fn renew(&mut self) -> Result<(), LogError> {
+        self.producer = producer(&self.cluster, &self.id)?;
+        self.is_open = false;
+        self.init()
     }
 
     /// Aborts a transaction of one record in each partition of the one that was lost.
