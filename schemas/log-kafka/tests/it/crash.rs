@@ -323,7 +323,14 @@ async fn a_long_absence_is_waited_for() {
         from.iter().flat_map(of_lane).collect()
     };
     writer.commit(out(0..10), None).await.expect("committed");
-    while copier.turn().await == 0 {}
+    let mut copied = 0;
+    while copied < 20 {
+        copied += copier.turn().await;
+    }
+    // A commit is answered before its markers stand in the partitions. A broker that was killed in between left it
+    // open for ever in some runs (4.3.1): that is another matter than a long absence.
+    counted(&log, &to, 20).await;
+    log.committed("copy-from", &from).await.expect("decided positions");
 
     cluster.kafka.lock().await.kill().expect("killed");
     let begun = Instant::now();
