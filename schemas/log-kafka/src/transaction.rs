@@ -43,8 +43,8 @@ pub(crate) struct Sender {
     /// A transaction was begun and has not ended.
     is_open: bool,
     life: Life,
-    /// The partitions of the last commit.
-    touched: BTreeSet<TopicPartition>,
+    /// The topics of the last commit.
+    touched: Infos,
 }
 
 /// Whether this writer is the one of its id.
@@ -72,7 +72,7 @@ impl Sender {
             place: Place::Held,
             is_open: false,
             life,
-            touched: BTreeSet::new(),
+            touched: Infos::new(),
         };
         sender.init()?;
         Ok(sender)
@@ -141,19 +141,23 @@ impl Sender {
         self.init()
     }
 
-    /// Aborts a transaction of one record in each partition of the one that was lost.
+    /// Aborts a transaction of one record in each partition of the topics of the one that was lost.
     ///
     /// A broker (4.3.1) that ended a transaction for its age soon after its own start was seen to leave no marker in the
     /// partitions: what had been sent stood open there, and this writer's next commit would have shown it.
     fn sweep(&mut self) -> Result<(), LogError> {
-        let broom = |at: &TopicPartition| Append {
-            at: at.clone(),
+        let broom = |at: TopicPartition| Append {
+            at,
             timestamp: None,
             key: Bytes::from_static(b"none"), // compacted topics take no record without one
             value: None,
             headers: Headers::default(),
         };
-        let out: Vec<Append> = self.touched.iter().map(broom).collect();
+        let partitions = |(topic, info): (&Arc<str>, &TopicInfo)| {
+            let topic = topic.clone();
+            (0..info.partitions).map(move |partition| TopicPartition::new(topic.clone(), partition))
+        };
+        let out: Vec<Append> = self.touched.iter().flat_map(partitions).map(broom).collect();
         if out.is_empty() {
             return Ok(());
         }
@@ -176,11 +180,10 @@ impl Sender {
             return Ok(());
         }
         self.settle()?;
-        let infos = self.checked(out)?;
+        self.touched = self.checked(out)?;
         let proof = done.map(|done| Proof::of(&done.by)).transpose()?;
-        self.touched = out.iter().map(|append| append.at.clone()).collect();
         self.begin()?;
-        if let Err(error) = self.fill(out, &infos, done, proof.as_deref()) {
+        if let Err(error) = self.fill(out, done, proof.as_deref()) {
             if let Err(late) = self.discard() {
                 tracing::debug!(writer = self.id, "the abort is left to the next commit: {late}");
             }
@@ -229,10 +232,10 @@ impl Sender {
     }
 
     /// Sends all records, waits for their delivery, and adds the read positions.
-    fn fill(&self, out: &[Append], infos: &Infos, done: Option<&Done>, proof: Option<&Proof>) -> Result<(), LogError> {
+    fn fill(&self, out: &[Append], done: Option<&Done>, proof: Option<&Proof>) -> Result<(), LogError> {
         let mut window = Window::new(self);
         for (index, append) in out.iter().enumerate() {
-            window.make_room(append, self.limit(&infos[&append.at.topic]));
+            window.make_room(append, self.limit(&self.touched[&append.at.topic]));
             if self.role().deliveries().failure.is_some() {
                 break; // the rest would be thrown out
             }

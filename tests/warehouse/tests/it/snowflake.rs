@@ -8,12 +8,12 @@ use serde_json::json;
 use snowflake_sim::{Engine, Kind};
 use zenfloe_catalog::{Catalog, ColumnType};
 use zenfloe_warehouse::dbt::Dbt;
+use zenfloe_warehouse::generated;
 use zenfloe_warehouse::statements::{form_of, run, statements};
-use zenfloe_warehouse::{generated, world};
 
 /// What the command line prints, cut into statements.
 fn printed(options: &[&str]) -> Result<Vec<String>> {
-    let output = Command::new(world::binary()?)
+    let output = Command::new(zenfloe_harness::program_beside("zenfloe")?)
         .args(["init", "--destination", "snowflake"])
         .args(options)
         .output()?;
