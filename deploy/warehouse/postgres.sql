@@ -49,7 +49,7 @@ GRANT USAGE ON SCHEMA "${mart}" TO "${prefix}_transform", "${prefix}_read", "${p
 -- A column's comment ends with its class and what happens to it, as in `[email: token]`. The reader gets a column
 -- when it is not personal (`[none: clear]`), when what was personal in it is taken out (redact, coarse, drop), or
 -- when it is one of those that every row carries; a column that says nothing is not shared. A view's column says
--- what the mart's column of the same name says.
+-- what the mart's column of the same name says, that of `<table>_current` what the table's says.
 CREATE OR REPLACE PROCEDURE "${mart}".zenfloe_share_own(in_schema text, in_relation text DEFAULT NULL)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $share$
 DECLARE
@@ -81,7 +81,7 @@ BEGIN
                 OR coalesce(col_description(m.attrelid, m.attnum), col_description(a.attrelid, a.attnum), '')
                     ~ '(\[none: clear\]|: (redact|coarse|drop)\])$' AS is_plain
             FROM pg_attribute a
-            LEFT JOIN pg_class t ON t.relname = relation.relname
+            LEFT JOIN pg_class t ON t.relname = regexp_replace(relation.relname, '_current$', '')
                 AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '${mart}')
             LEFT JOIN pg_attribute m ON m.attrelid = t.oid AND m.attname = a.attname AND NOT m.attisdropped
             WHERE a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped

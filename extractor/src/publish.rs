@@ -149,22 +149,7 @@ impl Publisher {
         key.extend_from_slice(format!("/{place}").as_bytes());
         let is_small = bad.text.len() + LETTER_OVERHEAD <= target.max_message_bytes;
         let value: &[u8] = if is_small { &bad.text } else { b"" };
-        let mut headers = RawHeaders {
-            kind: RawKind::Record,
-            extracted_at: times.extracted_at,
-        }
-        .encode();
-        headers.push(header::KEY, b"".as_slice());
-        let value = self
-            .sealer
-            .seal(times.now, &target.collection.name, b"", value, &mut headers);
-        Append {
-            at: TopicPartition::new(self.dead.clone(), partition_of(&key, self.dead_partitions)),
-            timestamp: None,
-            key: key.into(),
-            value: Some(fitted(value)),
-            headers: letter.encode(&headers),
-        }
+        self.dead_letter(target, &letter, key, b"", value, times)
     }
 
     fn letter(
@@ -201,15 +186,28 @@ impl Publisher {
             request,
         };
         let value = serde_json::to_vec(&value).expect("strings and numbers serialise");
+        self.dead_letter(target, &letter, key, &record.key, &value, times)
+    }
+
+    /// A letter under `key`, with what it holds of the record `of`, sealed.
+    fn dead_letter(
+        &mut self,
+        target: &Target<'_>,
+        letter: &Letter,
+        key: Vec<u8>,
+        of: &[u8],
+        value: &[u8],
+        times: Times,
+    ) -> Append {
         let mut headers = RawHeaders {
             kind: RawKind::Record,
             extracted_at: times.extracted_at,
         }
         .encode();
-        headers.push(header::KEY, record.key.as_slice());
+        headers.push(header::KEY, of);
         let value = self
             .sealer
-            .seal(times.now, &target.collection.name, &record.key, &value, &mut headers);
+            .seal(times.now, &target.collection.name, of, value, &mut headers);
         Append {
             at: TopicPartition::new(self.dead.clone(), partition_of(&key, self.dead_partitions)),
             timestamp: None,

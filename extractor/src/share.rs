@@ -18,6 +18,7 @@ use zenfloe_log::{Assign, Class, Limit, Log, LogError, Read, Reader, ReaderSpec}
 use zenfloe_record::{Topic, TopicPartition};
 
 use crate::patience::patiently;
+use crate::stage::failure::chain;
 use crate::{Drained, Parts, StageError, plan, run};
 
 /// What a process that shares sources works with.
@@ -275,7 +276,7 @@ impl Share {
                 held.due = Instant::now() + wait.min(LONGEST_WAIT);
                 counter!("zenfloe_extract_source_failures_total", "source" => source.to_owned()).increment(1);
                 let remedy = "the other sources go on; `zenfloe check` says what to mend";
-                tracing::error!(source, remedy, "the source cannot be read: {}", whole(&error));
+                tracing::error!(source, remedy, "the source cannot be read: {}", chain(&error));
             }
         }
         Ok(())
@@ -314,15 +315,4 @@ impl Held {
 
 fn taken(ended: Result<Ended, tokio::task::JoinError>) -> Ended {
     ended.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
-}
-
-/// An error and its causes in one line.
-fn whole(error: &StageError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! The loop: what is due is fetched as far as the budget goes, and what comes is committed.
 
 mod commit;
-mod failure;
+pub(crate) mod failure;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};

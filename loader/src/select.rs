@@ -105,20 +105,12 @@ pub enum ConfigError {
     },
 }
 
-/// The flat form of the file: what all kinds share, and the rest.
+/// The flat form of the file: the kind, what all kinds share, and the rest.
 #[derive(Deserialize)]
 struct Written {
     kind: WrittenKind,
-    #[serde(default)]
-    mode: Mode,
-    #[serde(default)]
-    table_prefix: String,
-    #[serde(default)]
-    table_suffix: String,
-    #[serde(default)]
-    tables: Selection,
     #[serde(flatten)]
-    settings: Map<String, Value>,
+    shared: Shared<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +136,7 @@ enum Described {
 }
 
 /// What all kinds share, and the settings of one.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "it is described, never made")]
+#[derive(Deserialize, JsonSchema)]
 struct Shared<C> {
     /// What a table keeps of a row's states.
     #[serde(default)]
@@ -177,26 +168,26 @@ impl JsonSchema for DestinationConfig {
 impl TryFrom<Written> for DestinationConfig {
     type Error = ConfigError;
 
-    fn try_from(written: Written) -> Result<Self, ConfigError> {
-        let kind = match written.kind {
-            WrittenKind::Sqlite => Kind::Sqlite(settings("sqlite", written.settings)?),
-            WrittenKind::Postgres => Kind::Postgres(Box::new(settings("postgres", written.settings)?)),
-            WrittenKind::Snowflake => snowflake(written.settings)?,
+    fn try_from(Written { kind, shared }: Written) -> Result<Self, ConfigError> {
+        let kind = match kind {
+            WrittenKind::Sqlite => Kind::Sqlite(settings("sqlite", shared.settings)?),
+            WrittenKind::Postgres => Kind::Postgres(Box::new(settings("postgres", shared.settings)?)),
+            WrittenKind::Snowflake => snowflake(shared.settings)?,
         };
-        let prefix = written.table_prefix;
+        let prefix = shared.table_prefix;
         if !prefix.is_empty() && (!legal_name(&prefix) || prefix.len() > 20) {
             return Err(ConfigError::Prefix);
         }
-        let suffix = written.table_suffix;
+        let suffix = shared.table_suffix;
         if !legal_name(&format!("t{suffix}")) || suffix.len() > 20 {
             return Err(ConfigError::Suffix);
         }
         kind.check()?;
         let tables = Tables {
-            mode: written.mode,
+            mode: shared.mode,
             prefix,
             suffix,
-            selection: written.tables,
+            selection: shared.tables,
         };
         Ok(Self { kind, tables })
     }

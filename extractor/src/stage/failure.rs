@@ -148,7 +148,7 @@ fn refused_buckets(buckets: &[&'static str], error: &SourceError) -> Vec<&'stati
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

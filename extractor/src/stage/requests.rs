@@ -72,12 +72,8 @@ impl Stage {
             }
         };
         self.looked.1 = Offset::max(self.looked.1, next);
-        for record in &records {
-            match state::resync_of(record) {
-                Some(name) => self.resyncs.insert(name.to_owned()),
-                None => continue,
-            };
-        }
+        let asked = records.iter().filter_map(state::resync_of);
+        self.resyncs.extend(asked.map(str::to_owned));
         Ok(())
     }
 

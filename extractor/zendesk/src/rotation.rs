@@ -70,7 +70,8 @@ impl Rotation {
         let mut state = self.state.lock().await;
         state.vault = vault;
         let Some(kept) = kept else { return };
-        let is_newer = (kept.logged_in_at, kept.issued_at) > (state.pair.logged_in_at, state.pair.issued_at);
+        // Within one second it is the kept one that came later: it was renewed from what the person began with.
+        let is_newer = (kept.logged_in_at, kept.issued_at) >= (state.pair.logged_in_at, state.pair.issued_at);
         if is_newer {
             state.take(kept);
         }

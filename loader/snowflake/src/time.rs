@@ -1,5 +1,7 @@
 //! Times within the years that a text can tell, 1 to 9999, and their texts.
 
+use jiff::SignedDuration;
+
 const DAY: i64 = 86_400_000_000;
 const FIRST: i64 = -62_135_596_800_000_000;
 const LAST: i64 = 253_402_300_799_999_999;
@@ -33,22 +35,10 @@ pub(crate) fn days_text(days: i32) -> String {
     date(i64::from(days).clamp(FIRST / DAY, LAST / DAY))
 }
 
-/// Howard Hinnant's `civil_from_days`: <https://howardhinnant.github.io/date_algorithms.html>.
 fn date(days: i64) -> String {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let since = SignedDuration::from_hours(24 * days);
+    let date = jiff::civil::date(1970, 1, 1).checked_add(since);
+    date.expect("within the years of a text").to_string()
 }
 
 #[cfg(test)]

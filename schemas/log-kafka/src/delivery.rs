@@ -55,11 +55,15 @@ impl Deliveries {
 
     /// Keeps the first failure; a record that was thrown out because of another one tells nothing.
     fn fail(&mut self, index: usize, code: Code) {
-        let is_consequence = |code| matches!(code, Code::PurgeQueue | Code::PurgeInflight);
         if self.failure.is_none_or(|(_, held)| is_consequence(held)) {
             self.failure = Some((index, code));
         }
     }
+}
+
+/// Claims that a record was thrown out because of another one.
+pub(crate) fn is_consequence(code: Code) -> bool {
+    matches!(code, Code::PurgeQueue | Code::PurgeInflight)
 }
 
 impl ProducerContext for Context<Sending> {

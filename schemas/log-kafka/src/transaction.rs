@@ -6,19 +6,20 @@
 
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use zenfloe_log::{Append, Class, Done, LogError, TopicInfo};
-use zenfloe_record::TopicPartition;
+use zenfloe_record::{Headers, TopicPartition};
 
 use crate::client;
 use crate::cluster::{Cluster, committed_by, no_topic, placed, unusable};
 use crate::config::broken;
-use crate::delivery::Sending;
+use crate::delivery::{Sending, is_consequence};
 use crate::fault::{code_of, fault, is_absent, is_fenced, is_stale_membership, of_code, said};
 use crate::life::Life;
 use crate::membership::Proof;
@@ -42,6 +43,8 @@ pub(crate) struct Sender {
     /// A transaction was begun and has not ended.
     is_open: bool,
     life: Life,
+    /// The topics of the last commit.
+    touched: Infos,
 }
 
 /// Whether this writer is the one of its id.
@@ -69,6 +72,7 @@ impl Sender {
             place: Place::Held,
             is_open: false,
             life,
+            touched: Infos::new(),
         };
         sender.init()?;
         Ok(sender)
@@ -112,8 +116,16 @@ impl Sender {
             self.discard()?;
         }
         if self.place == Place::Lost {
-            self.producer = producer(&self.cluster, &self.id)?;
-            self.init()?;
+            self.renew()?;
+            match self.sweep() {
+                Err(error) if error.class() == Class::Retry => return Err(error),
+                Err(error) => {
+                    tracing::warn!(writer = self.id, "a lost transaction is not swept: {error}");
+                    self.touched.clear();
+                    self.renew()?; // whatever state the sweep is in, it ends with its producer
+                }
+                Ok(()) => {}
+            }
             self.place = Place::Retaken;
         }
         if self.place == Place::Retaken {
@@ -123,6 +135,44 @@ impl Sender {
         Ok(())
     }
 
+    fn renew(&mut self) -> Result<(), LogError> {
+        self.producer = producer(&self.cluster, &self.id)?;
+        self.is_open = false;
+        self.init()
+    }
+
+    /// Aborts a transaction of one record in each partition of the topics of the one that was lost.
+    ///
+    /// A broker (4.3.1) that ended a transaction for its age soon after its own start was seen to leave no marker in the
+    /// partitions: what had been sent stood open there, and this writer's next commit would have shown it.
+    fn sweep(&mut self) -> Result<(), LogError> {
+        let broom = |at: TopicPartition| Append {
+            at,
+            timestamp: None,
+            key: Bytes::from_static(b"none"), // compacted topics take no record without one
+            value: None,
+            headers: Headers::default(),
+        };
+        let partitions = |(topic, info): (&Arc<str>, &TopicInfo)| {
+            let topic = topic.clone();
+            (0..info.partitions).map(move |partition| TopicPartition::new(topic.clone(), partition))
+        };
+        let out: Vec<Append> = self.touched.iter().flat_map(partitions).map(broom).collect();
+        if out.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        for (index, append) in out.iter().enumerate() {
+            self.send(index, append, &out)?;
+        }
+        self.drain();
+        let failure = self.role().deliveries().failure;
+        if let Some((index, code)) = failure {
+            return Err(self.undelivered(&out, index, code));
+        }
+        self.abort(ABORT_PATIENCE)
+    }
+
     /// See [`zenfloe_log::Writer::commit`].
     pub(crate) fn commit(&mut self, out: &[Append], done: Option<&Done>) -> Result<(), LogError> {
         let done = done.filter(|done| !done.positions.is_empty());
@@ -130,10 +180,10 @@ impl Sender {
             return Ok(());
         }
         self.settle()?;
-        let infos = self.checked(out)?;
+        self.touched = self.checked(out)?;
         let proof = done.map(|done| Proof::of(&done.by)).transpose()?;
         self.begin()?;
-        if let Err(error) = self.fill(out, &infos, done, proof.as_deref()) {
+        if let Err(error) = self.fill(out, done, proof.as_deref()) {
             if let Err(late) = self.discard() {
                 tracing::debug!(writer = self.id, "the abort is left to the next commit: {late}");
             }
@@ -182,10 +232,10 @@ impl Sender {
     }
 
     /// Sends all records, waits for their delivery, and adds the read positions.
-    fn fill(&self, out: &[Append], infos: &Infos, done: Option<&Done>, proof: Option<&Proof>) -> Result<(), LogError> {
+    fn fill(&self, out: &[Append], done: Option<&Done>, proof: Option<&Proof>) -> Result<(), LogError> {
         let mut window = Window::new(self);
         for (index, append) in out.iter().enumerate() {
-            window.make_room(append, self.limit(&infos[&append.at.topic]));
+            window.make_room(append, self.limit(&self.touched[&append.at.topic]));
             if self.role().deliveries().failure.is_some() {
                 break; // the rest would be thrown out
             }
@@ -398,17 +448,22 @@ impl Sender {
         }
         // The transaction as a whole tells more. It cannot succeed: a delivery has failed.
         match self.producer.commit_transaction(STEP) {
-            Err(error) if code_of(&error) != Code::Inconsistent => self.refusal_of(&error, Some(at)),
-            _ => of_code(&self.what(Some(at)), code, &code.to_string(), self.signals()),
+            Err(error) if code_of(&error) != Code::Inconsistent => self.refusal_of(&error, &blamed(out, index, code)),
+            _ => of_code(
+                &self.what(&blamed(out, index, code)),
+                code,
+                &code.to_string(),
+                self.signals(),
+            ),
         }
     }
 
     fn refusal(&self, error: &KafkaError) -> LogError {
-        self.refusal_of(error, None)
+        self.refusal_of(error, &[])
     }
 
     /// An error of this producer; one that is fatal outweighs whatever followed from it.
-    fn refusal_of(&self, error: &KafkaError, at: Option<&TopicPartition>) -> LogError {
+    fn refusal_of(&self, error: &KafkaError, topics: &[&str]) -> LogError {
         let (code, said) = self
             .producer
             .client()
@@ -417,12 +472,15 @@ impl Sender {
         if is_fenced(code) {
             return LogError::Fenced { id: self.id.clone() };
         }
-        of_code(&self.what(at), code, &said, self.signals())
+        of_code(&self.what(topics), code, &said, self.signals())
     }
 
-    fn what(&self, at: Option<&TopicPartition>) -> String {
-        let to = at.map_or_else(String::new, |at| format!(" to topic `{}`", at.topic));
-        format!("writer `{}`{to}", self.id)
+    fn what(&self, topics: &[&str]) -> String {
+        match topics {
+            [] => format!("writer `{}`", self.id),
+            [topic] => format!("writer `{}` to topic `{topic}`", self.id),
+            several => format!("writer `{}` to one of the topics `{}`", self.id, several.join("`, `")),
+        }
     }
 
     fn role(&self) -> &Sending {
@@ -438,6 +496,15 @@ fn producer(cluster: &Cluster, id: &str) -> Result<BaseProducer<Context<Sending>
     client::producer(&cluster.config, id)?
         .create_with_context(Context::new(&cluster.config, Sending::default()))
         .map_err(|error| unusable(&error))
+}
+
+/// The topic that refused a record; all topics of the commit where it was thrown out because of another one.
+fn blamed(out: &[Append], index: usize, code: Code) -> Vec<&str> {
+    if !is_consequence(code) {
+        return vec![&out[index].at.topic];
+    }
+    let topics: BTreeSet<&str> = out.iter().map(|append| &*append.at.topic).collect();
+    topics.into_iter().collect()
 }
 
 /// What can be done about a transaction's error.

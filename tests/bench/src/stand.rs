@@ -1,11 +1,11 @@
 //! A folder with configuration and keys, and processes of the product in it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::bail;
 use zendesk_sim::{AccountSpec, Clock, Credentials, Limits, SimConfig, Simulator};
-use zenfloe_harness::{Child, Kafka, Program, Registry, Usage};
+use zenfloe_harness::{Child, Kafka, Program, Registry, Usage, program_beside};
 use zenfloe_log_kafka::{KafkaConfig, KafkaLog};
 
 /// The source's name.
@@ -95,7 +95,7 @@ listen = "127.0.0.1:0"
 
     /// Starts a command of the product; `name` is its host's name as well.
     pub(crate) fn start(&self, name: &str, words: &[&str]) -> anyhow::Result<Child> {
-        let program = Program::new(name, binary()?)
+        let program = Program::new(name, program_beside("zenfloe")?)
             .args(words.iter().copied())
             .env("HOSTNAME", name)
             .current_dir(self.folder.path());
@@ -154,20 +154,4 @@ pub(crate) async fn kafka_log(kafka: &Kafka) -> anyhow::Result<KafkaLog> {
         ..KafkaConfig::default()
     };
     Ok(KafkaLog::connect(config).await?)
-}
-
-/// The product's binary, built beside this one.
-fn binary() -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let folder = this.parent().context("a program lies in a folder")?;
-    // Tests lie in `deps`, one folder below.
-    let places = [Some(folder), folder.parent()];
-    let found = places.into_iter().flatten().map(|at| at.join("zenfloe"));
-    let found = found.into_iter().find(|path: &PathBuf| Path::is_file(path));
-    ensure!(
-        found.is_some(),
-        "the program `zenfloe` is missing beside {}: build it first, `cargo build -p zenfloe` with the same profile",
-        this.display()
-    );
-    found.context("it was found")
 }

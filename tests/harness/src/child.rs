@@ -15,6 +15,24 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How much of a log an error shows, in lines.
 const TAIL: usize = 40;
 
+/// A program of this workspace, built beside the running one.
+pub fn program_beside(name: &str) -> Result<PathBuf, Error> {
+    let missing = |at: &Path| Error::Missing {
+        what: name.to_owned(),
+        remedy: format!(
+            "build it first, beside {}: `cargo build -p {name}` with the same profile",
+            at.display()
+        ),
+    };
+    let this = std::env::current_exe().map_err(|_| missing(Path::new("this program")))?;
+    // Tests lie in `deps`, one folder below.
+    let places = this.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    places
+        .into_iter()
+        .find(|place| place.is_file())
+        .ok_or_else(|| missing(&this))
+}
+
 /// What to start: a file with its arguments and environment. Can be started any number of times.
 ///
 /// The environment of this process is inherited; what is set here comes on top.

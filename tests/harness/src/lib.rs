@@ -35,7 +35,7 @@ mod usage;
 mod wire;
 
 pub use cache::cache_folder;
-pub use child::{Child, Program};
+pub use child::{Child, Program, program_beside};
 pub use error::Error;
 pub use http::{Answer, http_get, http_request};
 pub use kafka::{Kafka, KafkaConfig, Operation, Resource, Security, User};

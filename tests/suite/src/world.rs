@@ -1,11 +1,11 @@
 //! Services, account, configuration and processes of one test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use zendesk_sim::{AccountSpec, Clock, Credentials, SimConfig, Simulator};
-use zenfloe_harness::{Child, Kafka, Postgres, Program, Registry};
+use zenfloe_harness::{Child, Kafka, Postgres, Program, Registry, program_beside};
 
 /// The source's name.
 pub(crate) const SOURCE: &str = "acme";
@@ -190,7 +190,7 @@ listen = "127.0.0.1:0"
 
     /// A process of the product; not started yet.
     pub fn stage(&self, name: &'static str, config: &str, stage: &str) -> anyhow::Result<Stage> {
-        let program = Program::new(name, binary()?)
+        let program = Program::new(name, program_beside("zenfloe")?)
             .args(["run", "--config", config, "--stage", stage])
             .env("ZENFLOE_LOG", "info")
             .env("HOSTNAME", name)
@@ -200,7 +200,7 @@ listen = "127.0.0.1:0"
 
     /// Runs a command to its end and returns what it printed; fails unless it ends with 0.
     pub async fn run(&self, words: &[&str]) -> anyhow::Result<String> {
-        let mut child = Program::new("command", binary()?)
+        let mut child = Program::new("command", program_beside("zenfloe")?)
             .args(words.iter().copied())
             .env("HOSTNAME", "command")
             .current_dir(self.folder.path())
@@ -240,17 +240,4 @@ listen = "127.0.0.1:0"
         }
         Ok(logs)
     }
-}
-
-/// The product's binary, built beside this test.
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("a test lies in `deps`")?;
-    let binary = folder.join("zenfloe");
-    ensure!(
-        binary.is_file(),
-        "{} is missing: build it first, `cargo build -p zenfloe` with the profile of this test",
-        binary.display()
-    );
-    Ok(binary)
 }

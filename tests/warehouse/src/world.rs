@@ -1,13 +1,13 @@
 //! A small account, moved by the product into a PostgreSQL that the set-up SQL prepared.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use zendesk_sim::{AccountSpec, Clock, Credentials, SimConfig, Simulator};
-use zenfloe_harness::Postgres;
+use zenfloe_harness::{Postgres, program_beside};
 
 /// The database.
 pub const DATABASE: &str = "zendesk";
@@ -78,7 +78,7 @@ impl World {
 
     /// Runs a command of the product to its end; what it printed.
     pub fn zenfloe(&self, words: &[&str]) -> Result<String> {
-        let output = Command::new(binary()?)
+        let output = Command::new(program_beside("zenfloe")?)
             .args(words)
             .current_dir(self.folder.path())
             .output()?;
@@ -141,17 +141,4 @@ listen = "127.0.0.1:0"
             port = self.postgres.port,
         )
     }
-}
-
-/// The product's binary, built beside this test.
-pub fn binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("a test lies in `deps`")?;
-    let binary = folder.join("zenfloe");
-    ensure!(
-        binary.is_file(),
-        "{} is missing: build it first, `cargo build -p zenfloe` with the profile of this test",
-        binary.display()
-    );
-    Ok(binary)
 }

@@ -8,12 +8,12 @@ use serde_json::json;
 use snowflake_sim::{Engine, Kind};
 use zenfloe_catalog::{Catalog, ColumnType};
 use zenfloe_warehouse::dbt::Dbt;
+use zenfloe_warehouse::generated;
 use zenfloe_warehouse::statements::{form_of, run, statements};
-use zenfloe_warehouse::{generated, world};
 
 /// What the command line prints, cut into statements.
 fn printed(options: &[&str]) -> Result<Vec<String>> {
-    let output = Command::new(world::binary()?)
+    let output = Command::new(zenfloe_harness::program_beside("zenfloe")?)
         .args(["init", "--destination", "snowflake"])
         .args(options)
         .output()?;
@@ -61,6 +61,7 @@ fn roles_get_what_they_need_and_no_more() -> Result<()> {
             "USAGE ON DATABASE ZENDESK",
             "USAGE ON SCHEMA ZENDESK.MART_ZENDESK",
             "CREATE TABLE ON SCHEMA ZENDESK.MART_ZENDESK",
+            "CREATE VIEW ON SCHEMA ZENDESK.MART_ZENDESK",
             "READ ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
             "WRITE ON STAGE ZENDESK.MART_ZENDESK.LOAD_STAGE",
         ],
@@ -185,7 +186,8 @@ async fn dbt_builds_every_view_on_the_stand_in() -> Result<()> {
         "protocol": "http", "database": "ZENDESK", "schema": "STAGING_ZENDESK", "warehouse": "W", "role": "R", "threads": 1,
     });
     let dbt = Dbt::new(folder.path(), &profile)?;
-    dbt.run(&["build"], &json!({"fivetran": true}))?;
+    // To COMMENT ON VIEW the stand-in answers 500, and the connector asks again for ever.
+    dbt.run(&["build"], &json!({"fivetran": true, "describe": false}))?;
     let bad: Vec<_> = dbt
         .outcomes()?
         .into_iter()

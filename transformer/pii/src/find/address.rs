@@ -246,8 +246,7 @@ fn named_after(view: &str, number: usize) -> Option<usize> {
         return romance_after(view, first.range.end, needs_small);
     }
     let mut word = first;
-    let mut names = 0;
-    for _ in 0..5 {
+    for names in 0..5 {
         let is_ending = names > 0 && ENDINGS.contains(&word.lower.as_str());
         if is_ending && word.is_capital {
             return Some(ending(view, word.range.end));
@@ -257,7 +256,6 @@ fn named_after(view: &str, number: usize) -> Option<usize> {
         if !is_name {
             return None;
         }
-        names += 1;
         let next = view[word.range.end..]
             .strip_prefix(". ")
             .or_else(|| view[word.range.end..].strip_prefix(' '))?;

@@ -165,15 +165,12 @@ fn is_even(run: &Run<'_>, groups: &Range<usize>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::runs;
+    use super::super::run::values;
     use super::*;
 
     #[track_caller]
     fn check(view: &str, expected: &[&str]) {
-        let mut found = Vec::new();
-        runs(view, |run| find(run, &mut found));
-        let values: Vec<_> = found.iter().map(|span| span.value.as_str()).collect();
-        assert_eq!(values, expected, "{view}");
+        assert_eq!(values(view, find), expected, "{view}");
     }
 
     #[test]

@@ -148,6 +148,14 @@ fn is_separator(between: &[u8]) -> bool {
             .all(|byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')'))
 }
 
+/// The values of what `find` finds in the runs of a view.
+#[cfg(test)]
+pub(super) fn values(view: &str, find: impl Fn(&Run<'_>, &mut Vec<super::Span>)) -> Vec<String> {
+    let mut found = Vec::new();
+    runs(view, |run| find(run, &mut found));
+    found.into_iter().map(|span| span.value).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -185,7 +185,7 @@ fn names(kind: Kind, normal: &str) -> Vec<Key> {
         turned: None,
     };
     let mut keys = vec![key(&words, true, rank)];
-    if normal.chars().any(|c| !c.is_ascii()) {
+    if !normal.is_ascii() {
         keys.push(Key {
             hash: exact(normal),
             ..key(&words, true, rank)
