@@ -10,8 +10,11 @@
 mod model;
 #[path = "src/parse.rs"]
 mod parse;
+#[allow(dead_code, unreachable_pub, reason = "the crate uses what the build does not")]
+#[path = "src/path.rs"]
+mod path;
 
-use std::{env, fs, path::Path, process::exit};
+use std::{env, fs, process::exit};
 
 fn main() {
     println!("cargo:rerun-if-changed=collections");
@@ -33,7 +36,7 @@ fn main() {
     if let Err(fault) = parse::catalog(&mut collections) {
         refuse(&fault);
     }
-    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("catalog.json");
+    let out = std::path::Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("catalog.json");
     let json = serde_json::to_string(&collections).expect("strings and numbers serialise");
     fs::write(out, json).expect("cargo's folder can be written");
 }

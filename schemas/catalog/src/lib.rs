@@ -14,14 +14,16 @@ mod faults;
 mod model;
 #[cfg(test)]
 mod parse;
+mod path;
 
 use std::sync::LazyLock;
 
 pub use avro::{META_FIELDS, avro_schema};
 pub use model::{
     Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Erased, Expected,
-    Follow, Operation, Paging, Path, RecordShape, Rows, Sideload, Step, Table, TimeUnit, Vanished, Version, Window,
+    Follow, Operation, Paging, RecordShape, Rows, Sideload, Table, TimeUnit, Vanished, Version, Window,
 };
+pub use path::{Path, Step};
 
 /// The collections of this release, by name.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::model::*;
+use crate::path::{Path, Step};
 
 /// Reads a file's text; the error is `FILE:LINE: REASON`.
 pub(crate) fn collection(file: &str, text: &str) -> Result<Collection, String> {
