@@ -68,7 +68,8 @@ pub fn refers_to(column: &str) -> Option<&'static str> {
 }
 
 /// Tables whose rows come out of the record that they refer to: a row without it is a fault, not a delay.
-pub const OF_ONE_RECORD: [(&str, &str); 3] = [
+pub const OF_ONE_RECORD: [(&str, &str); 4] = [
+    ("attachments", "comment_id"),
     ("ticket_metrics", "ticket_id"),
     ("ticket_slas", "ticket_id"),
     ("user_identities", "user_id"),
@@ -106,14 +107,12 @@ pub const ADDED: [(&str, &str, &str); 8] = [
 pub const BUSY: [&str; 4] = ["tickets", "ticket_metrics", "ticket_events", "ticket_comments"];
 
 /// Tables that the views in Fivetran's shape read and that are not on by default, or not collected at all.
-pub const FOR_FIVETRAN: [&str; 9] = [
+pub const FOR_FIVETRAN: [&str; 7] = [
     "audit_logs",
     "brands",
     "schedule_holidays",
     "schedules",
     "sla_policies",
-    "ticket_comments",
-    "ticket_events",
     "ticket_forms",
     "ticket_metric_events",
 ];
