@@ -56,7 +56,10 @@ fn normalise(class: Class, value: &str) -> (&'static str, String) {
             ("phone", format!("+{digits}"))
         }
         Class::Email => ("email", folded(value)),
-        Class::Person => ("person", folded(value).split_whitespace().collect::<Vec<_>>().join(" ")),
+        Class::Person | Class::Address => {
+            let words = folded(value);
+            (class.as_str(), words.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
         other => (other.as_str(), value.nfkc().collect::<String>().trim().to_owned()),
     }
 }

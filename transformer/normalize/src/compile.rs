@@ -31,7 +31,12 @@ struct DraftColumn<'c> {
     at: Place,
     told: Option<Place>,
     /// Where the kind of event stands, and the fields that it may have changed.
-    changes: Option<(Place, Vec<(String, Place, Changed)>)>,
+    changes: Option<DraftChanges>,
+}
+
+struct DraftChanges {
+    kind: Place,
+    fields: Vec<(String, Place, Changed)>,
 }
 
 pub(crate) fn compile(collection: &Collection, choice: &Choice) -> Result<Plan, PlanError> {
@@ -214,7 +219,7 @@ impl DraftTable<'_> {
 /// How a column is made that tells a change; `None` for all others, and where it is dropped.
 fn changing(draft: &DraftColumn<'_>, grown: &Grown) -> Option<Make> {
     let is_of_a_change = matches!(draft.column.op, Some(Operation::ChangedField | Operation::Changed));
-    let Some((kind, fields)) = draft.changes.as_ref().filter(|_| draft.column.action != Action::Drop) else {
+    let Some(held) = draft.changes.as_ref().filter(|_| draft.column.action != Action::Drop) else {
         // Whatever stands at its path is no value of a field: it never leaves.
         return is_of_a_change.then_some(Make::Nothing);
     };
@@ -224,8 +229,8 @@ fn changing(draft: &DraftColumn<'_>, grown: &Grown) -> Option<Make> {
         make: cell::make_changed(changed.class, changed.action),
     };
     let changes = Changes {
-        kind: grown.at(*kind),
-        fields: fields.iter().map(field).collect(),
+        kind: grown.at(held.kind),
+        fields: held.fields.iter().map(field).collect(),
     };
     Some(match draft.column.op {
         Some(Operation::ChangedField) => Make::ChangedField(changes),

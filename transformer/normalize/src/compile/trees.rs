@@ -2,7 +2,7 @@
 
 use zenfloe_catalog::{Changed, Collection, Column, Expected, Operation, Path, Rows, Step, Table};
 
-use super::{DraftColumn, DraftTable};
+use super::{DraftChanges, DraftColumn, DraftTable};
 use crate::Choice;
 use crate::cell::At;
 use crate::plan::Claim;
@@ -130,7 +130,7 @@ impl Trees {
         columns
     }
 
-    fn changes(&mut self, column: &Column, root: Place, choice: &Choice) -> (Place, Vec<(String, Place, Changed)>) {
+    fn changes(&mut self, column: &Column, root: Place, choice: &Choice) -> DraftChanges {
         let mut wanted = |key: &str| {
             let place = self.place(root, &key_path(key));
             self.want(place);
@@ -147,8 +147,10 @@ impl Trees {
             };
             (name.clone(), wanted(name), changed)
         });
-        let fields = fields.collect();
-        (kind, fields)
+        DraftChanges {
+            fields: fields.collect(),
+            kind,
+        }
     }
 
     /// Where a table's rows are noted, and where the paths of its columns begin.
