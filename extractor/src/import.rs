@@ -272,6 +272,7 @@ impl Importer {
         let times = Times {
             extracted_at: 0,
             now: micros(self.clock.now()),
+            is_past: true,
         };
         let mut out = Vec::with_capacity(batch.len() + 1);
         let (mut letters, mut bad) = (0, Vec::new());

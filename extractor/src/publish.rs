@@ -31,6 +31,8 @@ pub(crate) struct Target<'c> {
 pub(crate) struct Times {
     pub(crate) extracted_at: Micros,
     pub(crate) now: Micros,
+    /// What is published was imported, or read from the past beside what is live.
+    pub(crate) is_past: bool,
 }
 
 /// Makes the records of one source.
@@ -109,6 +111,7 @@ impl Publisher {
         let mut headers = RawHeaders {
             kind,
             extracted_at: times.extracted_at,
+            is_past: times.is_past,
         }
         .encode();
         let value = self
@@ -202,6 +205,7 @@ impl Publisher {
         let mut headers = RawHeaders {
             kind: RawKind::Record,
             extracted_at: times.extracted_at,
+            is_past: times.is_past,
         }
         .encode();
         headers.push(header::KEY, of);

@@ -106,6 +106,15 @@ impl Worker {
         made.out.push(dead::letter(&self.written, record, reason, detail));
     }
 
+    /// A state that was imported or read from the past is older than what came live, and must not take its place when
+    /// the topic is compacted.
+    fn keying_of(&self, headers: RawHeaders) -> Keying {
+        match headers.is_past {
+            true => Keying::Versioned,
+            false => self.keying,
+        }
+    }
+
     /// The rows of one record; after an error `made.out` is as it was.
     ///
     /// Contract: the worker knows the record's topic.
@@ -143,17 +152,17 @@ impl Worker {
         }
         share.surrogates += self.output.surrogates_replaced;
         ran.map_err(|rejected| Fault::Bad(rejected.reason, rejected.detail))?;
-        self.emit(record, made)
+        self.emit(record, headers, made)
     }
 
     /// Appends what the plan has put out.
-    fn emit(&self, record: &Record, made: &mut Made) -> Result<(), Fault> {
+    fn emit(&self, record: &Record, headers: RawHeaders, made: &mut Made) -> Result<(), Fault> {
         let lane = &self.lanes[&record.at.topic];
         let origin = dead::origin(record);
         let mark = made.out.len();
         let mut address = Address {
             origin: &origin,
-            keying: self.keying,
+            keying: self.keying_of(headers),
             out: &mut made.out,
         };
         let output = &self.output;
@@ -209,12 +218,7 @@ impl Address<'_> {
         version: RowVersion,
         value: Bytes,
     ) -> Result<(), Fault> {
-        // An imported state is older than what came live, and must not take its place when the topic is compacted.
-        let keying = match version.extracted_at {
-            0 => Keying::Versioned,
-            _ => self.keying,
-        };
-        let key = match keying {
+        let key = match self.keying {
             Keying::Live => CleanKey::live(row_key),
             Keying::Versioned => CleanKey::versioned(row_key, &version),
         };

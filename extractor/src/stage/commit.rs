@@ -52,6 +52,7 @@ impl Stage {
         let times = Times {
             extracted_at: work.cursor.next_extracted_at(page.date),
             now: micros(self.clock.now()),
+            is_past: job.track == Track::Past,
         };
         let change = work.look_through(job.track, page, self.config.accept_shrunk.contains(name));
         let is_news = |index: usize| change.as_ref().is_none_or(|change| change.is_new[index]);

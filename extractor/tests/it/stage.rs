@@ -138,6 +138,12 @@ async fn a_long_history_is_filled_behind_what_changes_now() {
     rows.push(("14".into(), Account::json(1_900_000_000, 14, "of today")));
     rows.sort();
     assert_eq!(bench.topics.contents("tickets").await, rows);
+    let raw = bench.topics.raw("tickets").await;
+    let is_past = |key: &str| raw.iter().find(|raw| raw.key == key).map(|raw| raw.is_past);
+    assert_eq!(
+        (is_past("12"), is_past("13"), is_past("14")),
+        (Some(true), Some(false), Some(false))
+    );
     assert!(bench.progress.snapshot().collections["tickets"].past.is_none());
     let kept = bench.topics.cursor("tickets").await.expect("it was kept");
     assert!(kept.place.expect("a place").get("past").is_none(), "the past is over");

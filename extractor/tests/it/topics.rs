@@ -13,6 +13,7 @@ pub(crate) struct Raw {
     pub(crate) is_delete: bool,
     pub(crate) json: String,
     pub(crate) extracted_at: i64,
+    pub(crate) is_past: bool,
 }
 
 /// A seal key file that lives as long as its test.
@@ -88,6 +89,7 @@ impl Topics {
                 is_delete: headers.kind == RawKind::Delete,
                 json: String::from_utf8(json).expect("JSON is text"),
                 extracted_at: headers.extracted_at,
+                is_past: headers.is_past,
             });
         }
         raw

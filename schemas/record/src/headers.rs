@@ -6,6 +6,8 @@ pub mod header {
     pub const KIND: &str = "zf.kind";
     /// When Zendesk served the record, decimal microseconds; 0 for imported files.
     pub const EXTRACTED_AT: &str = "zf.extracted_at";
+    /// There, whatever it says, on a raw record that was imported or read from the past: a younger state of it may stand before it in the topic.
+    pub const PAST: &str = "zf.past";
     /// The wrapped data key of a sealed value (see `zenfloe-keyring`).
     pub const SEAL: &str = "zf.seal";
     /// The row version of a clean row: `version/extracted_at/raw_offset/revision`.

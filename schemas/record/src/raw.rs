@@ -17,6 +17,8 @@ pub struct RawHeaders {
     pub kind: RawKind,
     /// When Zendesk served it; 0 for imported files. The message timestamp is our own clock.
     pub extracted_at: Micros,
+    /// It was imported, or read from the past beside what is live: a younger state of it may stand before it in the topic.
+    pub is_past: bool,
 }
 
 impl RawHeaders {
@@ -26,9 +28,13 @@ impl RawHeaders {
             RawKind::Record => b"record",
             RawKind::Delete => b"delete",
         };
-        Headers::new()
+        let mut headers = Headers::new()
             .with(header::KIND, kind)
-            .with(header::EXTRACTED_AT, self.extracted_at.to_string())
+            .with(header::EXTRACTED_AT, self.extracted_at.to_string());
+        if self.is_past {
+            headers.push(header::PAST, "1");
+        }
+        headers
     }
 
     /// Reads them.
@@ -41,6 +47,7 @@ impl RawHeaders {
         Ok(Self {
             kind,
             extracted_at: headers.number(header::EXTRACTED_AT)?,
+            is_past: headers.get(header::PAST).is_some(),
         })
     }
 }
@@ -51,8 +58,16 @@ mod tests {
 
     #[test]
     fn headers_are_read_back_and_strange_ones_refused() {
-        for kind in [RawKind::Record, RawKind::Delete] {
-            let raw = RawHeaders { kind, extracted_at: 7 };
+        for (kind, is_past) in [
+            (RawKind::Record, false),
+            (RawKind::Record, true),
+            (RawKind::Delete, false),
+        ] {
+            let raw = RawHeaders {
+                kind,
+                extracted_at: 7,
+                is_past,
+            };
             assert_eq!(RawHeaders::decode(&raw.encode()), Ok(raw));
         }
         let strange = Headers::new().with(header::KIND, "x").with(header::EXTRACTED_AT, "7");

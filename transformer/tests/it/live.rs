@@ -13,7 +13,7 @@ use zenfloe_transformer::{Class, StageError, Status, group, run};
 
 use crate::clean::Clean;
 use crate::flaky::{flaky, unwritable};
-use crate::raw::{email, user};
+use crate::raw::{email, ticket, user};
 use crate::{Site, caught_up};
 
 #[tokio::test(start_paused = true)]
@@ -58,6 +58,30 @@ async fn a_users_identities_stand_behind_their_fence() {
     assert_eq!(
         (fence.scope.column.as_str(), fence.scope.value.as_str(), fence.before),
         ("user_id", "3", Some(5))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn compaction_never_leaves_a_state_from_the_past_for_a_younger_one() {
+    let site = Site::new();
+    site.make_raw().await;
+    let young = site.record("tickets", 5, &ticket(7, 1_800_000_000));
+    let old = site.past("tickets", 6, &ticket(7, 1_700_000_000));
+    let person = site.past("users", 7, &user(3));
+    site.append(vec![young, old, person]).await;
+    site.transform().await;
+    for table in ["tickets", "ticket_metrics", "ticket_slas"] {
+        let rows = site.rows_of(table).await;
+        let live: Vec<_> = rows.iter().map(Clean::is_live).collect();
+        assert_eq!(live, [true, false], "{table}");
+        let [young, old] = &rows[..] else { panic!("two rows") };
+        assert_eq!(young.row_key(), old.row_key(), "{table}");
+        assert!(young.version > old.version, "{table}: later read is not younger");
+    }
+    let identities = site.rows_of("user_identities").await;
+    assert!(
+        identities.len() == 3 && !identities.iter().any(Clean::is_live),
+        "the fence stands with its set"
     );
 }
 

@@ -62,7 +62,17 @@ impl Site {
 
     /// A sealed record of any text.
     pub(crate) fn sealed(&self, collection: &str, key: &str, kind: RawKind, extracted_at: i64, text: &[u8]) -> Raw {
-        let mut headers = RawHeaders { kind, extracted_at }.encode();
+        let headers = RawHeaders {
+            kind,
+            extracted_at,
+            is_past: extracted_at == 0,
+        };
+        self.sealed_with(headers, collection, key, text)
+    }
+
+    fn sealed_with(&self, headers: RawHeaders, collection: &str, key: &str, text: &[u8]) -> Raw {
+        let extracted_at = headers.extracted_at;
+        let mut headers = headers.encode();
         let mut sealer = Sealer::new(&self.seal_keys(), &self.source);
         let value = sealer.seal(1_800_000_000_000_000, collection, key.as_bytes(), text, &mut headers);
         let partitions = if collection == "groups" { 1 } else { PARTITIONS };
@@ -90,6 +100,17 @@ impl Site {
             extracted_at,
             json.to_string().as_bytes(),
         )
+    }
+
+    /// The same, read from the past beside what is live.
+    pub(crate) fn past(&self, collection: &str, extracted_at: i64, json: &Value) -> Raw {
+        let headers = RawHeaders {
+            kind: RawKind::Record,
+            extracted_at,
+            is_past: true,
+        };
+        let key = json["id"].to_string();
+        self.sealed_with(headers, collection, &key, json.to_string().as_bytes())
     }
 
     /// Appends records as one page.

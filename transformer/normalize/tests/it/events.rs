@@ -27,8 +27,11 @@ fn comment(id: i64, attachments: &[i64]) -> Value {
     })
 }
 
+/// Table, key and columns.
+type Told = (String, String, Vec<(String, String)>);
+
 /// The rows by table and key, and their columns that are not null.
-fn rows(record: &Value) -> Vec<(String, String, Vec<(String, String)>)> {
+fn rows(record: &Value) -> Vec<Told> {
     let plan = plan("ticket_events");
     let out = run(&plan, record.to_string().as_bytes(), &GIVEN).expect("rows");
     let shown = out.rows.iter().map(|row| {
