@@ -268,8 +268,27 @@ pub struct Table {
     pub key: Vec<String>,
     /// The parent column under which the rows of one record are a complete set; the newest set replaces the older.
     pub set_of: Option<String>,
+    /// The columns that say whose a row is, for whoever erases a person or a ticket.
+    pub erase: Erase,
     /// The columns, in the warehouse's order.
     pub columns: Vec<Column>,
+}
+
+/// Whose the rows of a table are: what an erasure of a person or a ticket does to them.
+///
+/// Written `erase = { ticket = "ticket_id", author = "author_id" }`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// The column with the id of the user whose own row it is: gone with the user.
+    #[serde(default)]
+    pub person: Option<String>,
+    /// The column with the id of the ticket that it belongs to: gone once the ticket is scrubbed.
+    #[serde(default)]
+    pub ticket: Option<String>,
+    /// The column with the id of the user who wrote its texts: they are dropped with the user.
+    #[serde(default)]
+    pub author: Option<String>,
 }
 
 /// Where the rows of a table come from.
@@ -456,6 +475,13 @@ impl Column {
             None => self.class.as_str().to_owned(),
             Some(by) => format!("by:{}", by.path),
         }
+    }
+}
+
+impl Erase {
+    /// The columns that it names.
+    pub fn columns(&self) -> impl Iterator<Item = &String> {
+        [&self.person, &self.ticket, &self.author].into_iter().flatten()
     }
 }
 

@@ -173,6 +173,7 @@ struct FileTable {
     or_record: bool,
     key: Vec<Spanned<String>>,
     set_of: Option<Spanned<String>>,
+    erase: Option<Spanned<Erase>>,
     column: Vec<FileColumn>,
 }
 
@@ -415,7 +416,16 @@ impl FileTable {
         }
         self.key.iter().try_for_each(known)?;
         self.set_of.iter().try_for_each(known)?;
+        let erase = self.erase.map(|erase| {
+            let is_id = |name: &String| columns.iter().any(|held| &held.name == name && held.r#type == ColumnType::Long);
+            let bad = erase.get_ref().columns().find(|name| !is_id(name)).cloned();
+            match bad {
+                Some(name) => fault(&erase, format!("`{name}` is no column of whole numbers of this table")),
+                None => Ok(erase.into_inner()),
+            }
+        });
         Ok(Table {
+            erase: erase.transpose()?.unwrap_or_default(),
             name: self.name.into_inner(),
             doc: self.doc,
             rows,

@@ -2,7 +2,9 @@
 //!
 //! Two root key files, so that two duties can be kept apart: the *seal* file (extractor, transformer,
 //! and the commands that read raw) and the *token* file (transformer, erase). The extractor cannot
-//! make tokens. Beside them stands the private key that signs in to a warehouse ([`Signer`]).
+//! make tokens. A file holds several versions: tokens are rotated from one to the next, and a seal key that is
+//! destroyed makes what was sealed under it unreadable. Erased people are recognised by marks, under a key that no
+//! rotation changes. Beside the files stands the private key that signs in to a warehouse ([`Signer`]).
 //!
 //! Invariants: key bytes never leave this crate, never print, and are wiped when dropped; every
 //! encoding has a golden vector, because values of one release are opened by the next.
@@ -10,11 +12,14 @@
 //! What it does not know: what a record means, which column is personal, where a log is.
 
 mod file;
+mod mark;
+mod roots;
 mod seal;
 mod signer;
 mod token;
 
-pub use file::{KeyFileError, KeyKind, KeyVersion, SealKeys, TokenKeys};
+pub use file::{KeyFileError, KeyInfo, KeyKind, KeyState, KeyVersion, SealKeys, TokenKeys};
+pub use mark::{MARK_LENGTH, Mark, Marks};
 pub use seal::{OpenError, Opener, SealPurpose, Sealer};
 pub use signer::{Signer, SignerError};
 pub use token::{TOKEN_LENGTH, Tokens};

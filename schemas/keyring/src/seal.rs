@@ -10,6 +10,7 @@ use sha2::Sha256;
 use zenfloe_record::{Headers, SourceName, header};
 use zeroize::Zeroizing;
 
+use crate::file::Sealed;
 use crate::{Key, KeyVersion, SealKeys, derive, random};
 
 /// What a sealed value belongs to: part of what is authenticated, so that it opens nowhere else.
@@ -54,7 +55,7 @@ struct DataKey {
 impl Sealer {
     /// Seals under the newest key of `keys`.
     pub fn new(keys: &SealKeys, source: &SourceName) -> Self {
-        let (root_version, root) = keys.newest();
+        let (root_version, root) = keys.newest(source);
         let compressor = zstd::bulk::Compressor::new(1).expect("zstd's own memory");
         Self {
             source: source.clone(),
@@ -131,6 +132,9 @@ pub enum OpenError {
     /// The seal names a key version that the file does not hold: a person must bring the key.
     #[error("the seal needs version {0} of the seal key, which the key file does not hold")]
     UnknownKeyVersion(KeyVersion),
+    /// The key was destroyed on purpose: the value is unreadable for ever.
+    #[error("version {0} of the seal key was destroyed, and with it this value")]
+    Destroyed(KeyVersion),
     /// The header is absent or of an unknown form, the value is damaged, or it belongs to another record.
     #[error("the seal does not open: {0}")]
     Damaged(&'static str),
@@ -220,7 +224,11 @@ fn unwrap<'c>(
         }
         let version = KeyVersion::from_be_bytes([header[1], header[2]]);
         let period = u32::from_be_bytes(header[PERIOD_AT..WRAP_AT].try_into().expect("4 bytes"));
-        let root = keys.get(version).ok_or(OpenError::UnknownKeyVersion(version))?;
+        let root = match keys.get(version) {
+            Sealed::Opens(root) => root,
+            Sealed::Destroyed => return Err(OpenError::Destroyed(version)),
+            Sealed::Unknown => return Err(OpenError::UnknownKeyVersion(version)),
+        };
         let nonce = Nonce::try_from(&header[WRAP_AT..WRAP_AT + 12]).expect("12 bytes");
         let mut data_key = Zeroizing::new(header[WRAP_AT + 12..VALUE_NONCE_AT].to_vec());
         wrapping_cipher(root, source, period)
@@ -237,9 +245,10 @@ fn unwrap<'c>(
 }
 
 impl SealKeys {
-    /// The Kafka key of a record whose primary key is personal: an HMAC under a key derived from the seal root.
+    /// The Kafka key of a record whose primary key is personal: an HMAC under a key derived from the oldest seal root
+    /// that is held, so that a rotation moves no record to another partition.
     pub fn record_key(&self, source: &SourceName, collection: &str, key: &[u8]) -> [u8; 32] {
-        let (_, root) = self.newest();
+        let root = self.oldest(source);
         let derived = derive(root, &format!("zenfloe1|record-key|{source}|{collection}"));
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(derived.as_slice()).expect("HMAC takes any length");
         mac.update(key);
@@ -365,6 +374,25 @@ mod tests {
             open(with_both, "tickets", b"42", &bytes, &headers),
             Ok(b"value".to_vec())
         );
+    }
+
+    #[test]
+    fn what_was_sealed_under_a_destroyed_key_is_told_apart_too() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("seal.key");
+        SealKeys::generate().write_new(&path).expect("written");
+        let load = || SealKeys::load(&path).expect("read");
+        SealKeys::rotate(&path, Some(&acme())).expect("rotated");
+        let (bytes, headers) = sealed(&load(), b"value");
+        SealKeys::rotate(&path, Some(&acme())).expect("rotated");
+        assert_eq!(open(load(), "tickets", b"42", &bytes, &headers), Ok(b"value".to_vec()));
+        SealKeys::destroy(&path, 2).expect("destroyed");
+        assert_eq!(
+            open(load(), "tickets", b"42", &bytes, &headers),
+            Err(OpenError::Destroyed(2))
+        );
+        let (bytes, headers) = sealed(&load(), b"value");
+        assert_eq!(open(load(), "tickets", b"42", &bytes, &headers), Ok(b"value".to_vec()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use data_encoding::{Encoding, Specification};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{KeyVersion, TokenKeys, derive};
+use crate::{Key, KeyVersion, TokenKeys, derive};
 
 /// Characters of a token after its version: 130 bits in base32.
 pub const TOKEN_LENGTH: usize = 26;
@@ -24,9 +24,28 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Prepares the newest key of `keys` for a domain and the classes given.
+    /// Prepares the key in use for a domain and the classes given.
     pub fn new(keys: &TokenKeys, domain: &str, classes: impl IntoIterator<Item = &'static str>) -> Self {
-        let (version, root) = keys.newest();
+        Self::of(keys.main(), domain, classes)
+    }
+
+    /// The same with the key of the next version, while a rotation is under way.
+    pub fn next(keys: &TokenKeys, domain: &str, classes: impl IntoIterator<Item = &'static str>) -> Option<Self> {
+        Some(Self::of(keys.next()?, domain, classes))
+    }
+
+    /// One for every version that the file holds, oldest first: all tokens that a value may have.
+    pub fn all(keys: &TokenKeys, domain: &str, classes: &[&'static str]) -> Vec<Self> {
+        keys.all()
+            .map(|root| Self::of(root, domain, classes.iter().copied()))
+            .collect()
+    }
+
+    fn of(
+        (version, root): (KeyVersion, &Key),
+        domain: &str,
+        classes: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
         let prepared = |class: &'static str| {
             let key = derive(root, &format!("zenfloe1|{domain}|{class}|{version}"));
             let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("HMAC takes any length");
