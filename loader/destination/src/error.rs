@@ -11,6 +11,8 @@ pub enum Class {
     Moved,
     /// Some rows are not acceptable: set them aside and call again without them.
     Reject,
+    /// The destination knows of erasures that the rows have not been cleaned by: clean them and call again.
+    Behind,
     /// A person is needed.
     Stop,
 }
@@ -40,6 +42,16 @@ pub enum LoadError {
     Moved {
         /// The table.
         table: String,
+    },
+    /// The table was cleaned of people whom the flush's rows may hold still.
+    #[error("`{table}` has seen {entered} erasures, the rows that are offered {known}")]
+    Behind {
+        /// The table.
+        table: String,
+        /// Erasures that the destination has entered for the table.
+        entered: u64,
+        /// Erasures that the rows have been cleaned by.
+        known: u64,
     },
     /// Rows that the database, or their own schema, refuses.
     #[error("{} rows of `{table}` are refused, the first one because {}", rows.len(), rows.first().map_or("", |row| row.detail.as_str()))]
@@ -91,6 +103,7 @@ impl LoadError {
         match self {
             Self::Unavailable { .. } => Class::Retry,
             Self::Moved { .. } => Class::Moved,
+            Self::Behind { .. } => Class::Behind,
             Self::Refused { .. } => Class::Reject,
             Self::TopicRecreated { .. } | Self::Schema { .. } | Self::Forbidden { .. } | Self::Broken { .. } => {
                 Class::Stop

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use zenfloe_record::{Fence, Offset, Origin, Partition, RowVersion};
+use zenfloe_record::{Fence, FenceScope, Offset, Origin, Partition, RowVersion};
 
 use crate::TableShape;
 
@@ -155,6 +155,8 @@ pub struct Flush {
     pub segments: Vec<Segment>,
     /// At most one per scope; they act on older rows of the table and of this flush.
     pub fences: Vec<Fence>,
+    /// How many erasures its rows have been cleaned by; a destination that has entered more for the table refuses it.
+    pub erasures: u64,
 }
 
 impl Flush {
@@ -167,6 +169,17 @@ impl Flush {
             covers,
             segments: segments(rows),
             fences,
+            erasures: 0,
+        }
+    }
+
+    /// The same flush with its rows changed: `None` from `change` keeps a row as it is.
+    #[must_use]
+    pub fn changed(&self, mut change: impl FnMut(&Row) -> Option<Row>) -> Self {
+        let rows = self.rows().map(|row| change(row).unwrap_or_else(|| row.clone())).collect();
+        Self {
+            segments: segments(rows),
+            ..self.clone()
         }
     }
 
@@ -237,4 +250,29 @@ pub enum Suppression {
         /// The first revision that may fill it.
         revision: i32,
     },
+    /// What identifies somebody. Later flushes bring it no more: whoever offers them has cleaned their rows
+    /// ([`Flush::erasures`]).
+    Erasure(Erasure),
+}
+
+/// What an erasure does to one table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Erasure {
+    /// Whose: what the destination remembers of it.
+    pub subject: String,
+    /// Rows that are emptied down to key and version.
+    pub rows: Option<FenceScope>,
+    /// Tokens: a column that holds one becomes null, in a text it is replaced.
+    pub tokens: Vec<ErasedToken>,
+    /// Rows whose texts somebody wrote, and the columns of those texts, which become null.
+    pub texts: Option<(FenceScope, Vec<String>)>,
+}
+
+/// A token that is to stand nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasedToken {
+    /// Its class, as in placeholders.
+    pub class: String,
+    /// The token.
+    pub token: String,
 }

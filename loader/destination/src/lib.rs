@@ -16,6 +16,7 @@
 
 pub mod contract;
 mod decode;
+mod erase;
 mod error;
 mod faults;
 mod finding;
@@ -27,12 +28,14 @@ pub use decode::{DecodeError, Value};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
 pub use finding::Finding;
-pub use flush::{BatchId, Cover, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
+pub use erase::{is_token, without_tokens};
+pub use flush::{BatchId, Cover, ErasedToken, Erasure, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
 pub use shape::{
     ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,
 };
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -84,7 +87,8 @@ pub trait Destination: Send + Sync + 'static {
     /// On `Ok` all of it is durable; a flush that had been committed before (a lost reply) is recognised by its
     /// batch id and answers [`Loaded::repeated`]. On [`Class::Retry`] it is committed or not, and the same flush may be
     /// offered again. On [`Class::Moved`] nothing of it is committed and another loader has been here: drop it, read the
-    /// positions, seek. On [`Class::Reject`] nothing is committed: offer it again without the rows named.
+    /// positions, seek. On [`Class::Reject`] nothing is committed: offer it again without the rows named. On
+    /// [`Class::Behind`] nothing is committed: the table knows more erasures than the flush ([`Flush::erasures`]).
     ///
     /// Contract: [`Destination::prepare`] has returned `Ok` for every shape of the flush.
     async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError>;
@@ -94,6 +98,9 @@ pub trait Destination: Send + Sync + 'static {
     /// Commits the entries of `_zenfloe_suppressed` first, then cleans the table in a transaction that updates all of
     /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
+
+    /// The subjects of the erasures that have been entered for a table.
+    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError>;
 
     /// Counts a table's rows, those that are marked as deleted left out; of a large table it may be an estimate.
     ///

@@ -21,6 +21,7 @@
 
 mod config;
 mod encode;
+mod erase;
 mod error;
 mod ledger;
 mod load;
@@ -31,6 +32,7 @@ mod suppress;
 mod table;
 mod tls;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -117,6 +119,10 @@ impl Destination for Postgres {
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {
         self.with(async |session, faults| suppress::suppress(session, faults, target, what).await)
             .await
+    }
+
+    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+        self.with(async |session, _| erase::erased(session, target).await).await
     }
 
     async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {

@@ -7,6 +7,7 @@ use futures::SinkExt;
 use zenfloe_destination::{Class, Faults, Flush, LoadError, Loaded, Mode, RefusedRow, Row, RowKind, Segment};
 
 use crate::encode::{Encoder, HEADER, TRAILER};
+use crate::erase::refuse_behind;
 use crate::error::{Trouble, broken};
 use crate::ledger::{Moved, compare_and_swap};
 use crate::session::{Session, Statements};
@@ -42,6 +43,9 @@ async fn transaction(statements: &Statements<'_>, flush: &Flush) -> Result<Loade
             repeated: true,
             ..Loaded::default()
         });
+    }
+    if !flush.segments.is_empty() {
+        refuse_behind(statements, flush).await?;
     }
     let mut loaded = Loaded::default();
     let fences = Fences::acting(flush.target.mode, &flush.fences);

@@ -6,6 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 use zenfloe_destination::{Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name};
 use zenfloe_record::{Fence, FenceScope, Micros};
 
+use crate::erase::{clean_erasures, enter_erasures};
 use crate::ledger::lock;
 use crate::session::{Session, Statements};
 use crate::sql::{Bound, list};
@@ -277,7 +278,7 @@ async fn enter_all(statements: &Statements<'_>, target: &Target, what: &[Suppres
     for (column, revision) in tightened(what) {
         enter_column(statements, target, column, revision).await?;
     }
-    Ok(())
+    enter_erasures(statements, target, what).await
 }
 
 async fn clean_all(statements: &Statements<'_>, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {
@@ -286,20 +287,21 @@ async fn clean_all(statements: &Statements<'_>, target: &Target, what: &[Suppres
     for (column, revision) in tightened(what) {
         cleaned += clean_column(statements, target, &found, column, revision).await?;
     }
+    cleaned += clean_erasures(statements, target, &found, what).await?;
     Ok(cleaned)
 }
 
 fn fences(what: &[Suppression]) -> impl Iterator<Item = &Fence> {
     what.iter().filter_map(|one| match one {
         Suppression::Rows(fence) => Some(fence),
-        Suppression::Column { .. } => None,
+        Suppression::Column { .. } | Suppression::Erasure(_) => None,
     })
 }
 
 fn tightened(what: &[Suppression]) -> impl Iterator<Item = (&str, i32)> {
     what.iter().filter_map(|one| match one {
         Suppression::Column { column, revision } => Some((column.as_str(), *revision)),
-        Suppression::Rows(_) => None,
+        Suppression::Rows(_) | Suppression::Erasure(_) => None,
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn enter_all(target: &Target, what: &[Suppression]) -> Statement {
             json!(["rows", fence.scope.column, fence.scope.value, before(fence), null])
         }
         Suppression::Column { column, revision } => json!(["column", column, "", null, revision]),
+        Suppression::Erasure(erasure) => json!(["erased", "", erasure.subject, null, null]),
     };
     let rows: Vec<Json> = what.iter().map(row).collect();
     enter_rows(target, &rows, "1 = 1")

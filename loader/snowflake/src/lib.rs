@@ -17,6 +17,7 @@ mod check;
 mod columns;
 mod config;
 mod driver;
+mod erase;
 mod error;
 mod fence;
 mod file;
@@ -38,6 +39,7 @@ mod time;
 mod upsert;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -193,6 +195,10 @@ impl Destination for Snowflake {
         let (encoded, manner) = (flush.clone(), self.0.manner());
         let batch = blocking(move || encode(&encoded, manner)).await?;
         self.load(&flush, batch).await
+    }
+
+    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+        self.0.perform(&target.table, &erase::ReadErased { target }).await
     }
 
     async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {

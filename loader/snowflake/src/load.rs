@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use zenfloe_destination::{Flush, LoadError, Loaded, RefusedRow};
 
+use crate::erase::refuse_behind;
 use crate::error::{ApiError, broken};
 use crate::fence::{acting, clean, enter};
 use crate::ledger::{compare_and_swap, explain};
@@ -112,6 +113,7 @@ impl Load<'_> {
             known
         };
         if let Some(batch) = self.batch {
+            refuse_behind(self.head, known.rules.as_ref().unwrap_or(&Rules::default()))?;
             let how = warehouse.config.upsert;
             for statement in upsert::statements(how, target, batch, &known) {
                 faults.before_statement_async().await?;

@@ -41,6 +41,8 @@ pub(crate) struct Rules {
     pub(crate) scopes: Vec<String>,
     /// Columns that are null in rows of a revision before this one.
     pub(crate) tightened: Vec<(String, i64)>,
+    /// How many people and tickets were erased.
+    pub(crate) erasures: u64,
 }
 
 impl Rules {
@@ -57,7 +59,7 @@ impl Rules {
     /// A condition that holds while the table has no other rules and columns than these.
     pub(crate) fn still_hold(&self, target: &Target, columns: usize) -> String {
         let table = text(&target.table);
-        let mut known = vec!["1 = 0".to_owned()];
+        let mut known = vec!["X.\"KIND\" = 'erased'".to_owned()];
         for scope in &self.scopes {
             known.push(format!("X.\"KIND\" = 'rows' AND X.\"COLUMN_NAME\" = {}", text(scope)));
         }
@@ -68,9 +70,11 @@ impl Rules {
             ));
         }
         format!(
-            "(SELECT MAX(\"NEXT_OFFSET\") FROM {} WHERE \"PART\" = -1) <= {columns} AND NOT EXISTS (SELECT 1 FROM {SUPPRESSED} X \
-             WHERE X.\"TABLE_NAME\" = {table} AND NOT ({}))",
+            "(SELECT MAX(\"NEXT_OFFSET\") FROM {} WHERE \"PART\" = -1) <= {columns} AND (SELECT COUNT(DISTINCT \"VALUE\") \
+             FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {table} AND \"KIND\" = 'erased') <= {} AND NOT EXISTS (SELECT 1 \
+             FROM {SUPPRESSED} X WHERE X.\"TABLE_NAME\" = {table} AND NOT ({}))",
             positions(&target.table),
+            self.erasures,
             known.join(" OR ")
         )
     }
@@ -102,7 +106,8 @@ pub(crate) async fn read(open: &mut Open, warehouse: &Warehouse, target: &Target
     let table = &*target.table;
     let select = format!(
         "SELECT 'columns' \"KIND\", '' \"COLUMN_NAME\", MAX(\"NEXT_OFFSET\") \"N\" FROM {} WHERE \"PART\" = -1 UNION ALL \
-         SELECT \"KIND\", \"COLUMN_NAME\", MAX(\"REVISION\") FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} GROUP BY \"KIND\", \"COLUMN_NAME\"",
+         SELECT \"KIND\", \"COLUMN_NAME\", CASE WHEN \"KIND\" = 'erased' THEN COUNT(DISTINCT \"VALUE\") ELSE MAX(\"REVISION\") END \
+         FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} GROUP BY \"KIND\", \"COLUMN_NAME\"",
         positions(table),
         text(table)
     );
@@ -126,6 +131,7 @@ fn parse(rows: Rows) -> Result<(Rules, usize), ApiError> {
         match (kind.as_deref(), column, number) {
             (Some("columns"), _, Some(number)) => count = usize::try_from(number).unwrap_or_default(),
             (Some("rows"), Some(column), _) => rules.scopes.push(column),
+            (Some("erased"), _, Some(number)) => rules.erasures = u64::try_from(number).unwrap_or_default(),
             (Some("column"), Some(column), Some(revision)) => rules.tightened.push((column, revision)),
             _ => return Err(unread()),
         }

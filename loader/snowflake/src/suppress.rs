@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use zenfloe_destination::{LoadError, Mode, Suppression, Target, legal_name};
 
+use crate::erase::clean_erasures;
 use crate::fence::{clean, clean_column, enter_all};
 use crate::ledger::lock_all;
 use crate::rules::{Found, columns};
@@ -72,10 +73,11 @@ impl Clean<'_> {
                 Suppression::Column { column, revision } if found.iter().any(|held| held.name == *column) => {
                     statements.push(clean_column(self.target, column, *revision));
                 }
-                Suppression::Column { .. } => {}
+                Suppression::Column { .. } | Suppression::Erasure(_) => {}
             }
         }
         statements.extend(clean(self.target, found, &fences));
+        statements.extend(clean_erasures(self.target, found, self.what));
         statements
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! What it does not know: where rows come from.
 
+mod erase;
 mod error;
 mod ledger;
 mod load;
@@ -16,6 +17,7 @@ mod suppress;
 mod table;
 mod time;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,6 +155,11 @@ impl Destination for Sqlite {
         let (target, what) = (target.clone(), what.to_vec());
         self.with(move |session, faults| suppress::suppress(session, faults, &target, &what))
             .await
+    }
+
+    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+        let target = target.clone();
+        self.with(move |session, _| erase::erased(session, &target)).await
     }
 
     async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {

@@ -6,6 +6,7 @@ use zenfloe_destination::{
     VERSION_COLUMNS, Value, json_without_nul, text_without_nul,
 };
 
+use crate::erase::refuse_behind;
 use crate::error;
 use crate::ledger::{Moved, begin, compare_and_swap};
 use crate::suppress::{Rules, acting, clean_fence, enter_fence, index_scopes, rules};
@@ -27,6 +28,10 @@ pub(crate) fn flush(session: &mut Connection, faults: &Faults, flush: &Flush) ->
             repeated: true,
             ..Loaded::default()
         });
+    }
+    if !flush.segments.is_empty() {
+        faults.before_statement()?;
+        refuse_behind(&transaction, flush)?;
     }
     let mut loaded = Loaded::default();
     let found = columns(&transaction, &flush.target.table)?;

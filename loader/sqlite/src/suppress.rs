@@ -2,9 +2,12 @@
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Transaction, params};
-use zenfloe_destination::{Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name};
-use zenfloe_record::Fence;
+use zenfloe_destination::{
+    Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name,
+};
+use zenfloe_record::{Fence, FenceScope};
 
+use crate::erase::{clean_erasure, enter_erasure};
 use crate::error;
 use crate::ledger::{begin, lock};
 use crate::table::{Found, columns, schema};
@@ -88,12 +91,9 @@ pub(crate) fn clean_fence(
     let Some(column) = found.iter().find(|column| column.name == fence.scope.column) else {
         return Ok(0);
     };
-    let value = match column.declared {
-        "INTEGER" => fence.scope.value.parse().ok().map(Sql::Integer),
-        "TEXT" => Some(Sql::Text(fence.scope.value.clone())),
-        _ => None,
+    let Some(value) = comparable(column, &fence.scope) else {
+        return Ok(0);
     };
-    let Some(value) = value else { return Ok(0) };
     let emptied: String = found
         .iter()
         .filter(|column| column.is_emptied())
@@ -106,6 +106,15 @@ pub(crate) fn clean_fence(
     let mut statement = transaction.prepare_cached(&update).map_err(error::from)?;
     let cleaned = statement.execute(params![now_text().as_str(), value, fence.before.map(bound_text)]);
     cleaned.map(|count| count as u64).map_err(error::from)
+}
+
+/// A scope's value as the column compares it; `None` where nothing can be equal.
+pub(crate) fn comparable(column: &Found, scope: &FenceScope) -> Option<Sql> {
+    match column.declared {
+        "INTEGER" => scope.value.parse().ok().map(Sql::Integer),
+        "TEXT" => Some(Sql::Text(scope.value.clone())),
+        _ => None,
+    }
 }
 
 fn clean_column(
@@ -141,6 +150,7 @@ pub(crate) fn suppress(
         match one {
             Suppression::Rows(fence) => enter_fence(&transaction, target, fence)?,
             Suppression::Column { column, revision } => enter_column(&transaction, target, column, *revision)?,
+            Suppression::Erasure(erasure) => enter_erasure(&transaction, target, erasure)?,
         }
     }
     faults.before_statement()?;
@@ -161,6 +171,7 @@ pub(crate) fn suppress(
             }
             Suppression::Rows(_) => 0,
             Suppression::Column { column, revision } => clean_column(&transaction, target, &found, column, *revision)?,
+            Suppression::Erasure(erasure) => clean_erasure(&transaction, target, &found, erasure)?,
         };
     }
     faults.before_statement()?;

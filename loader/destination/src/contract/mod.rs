@@ -5,6 +5,7 @@
 
 mod compete;
 mod crash;
+mod erase;
 mod gone;
 mod sample;
 mod upsert;
@@ -33,6 +34,7 @@ pub trait Subject: Send + Sync {
 pub async fn all(subject: &dyn Subject) {
     upsert::all(subject).await;
     gone::all(subject).await;
+    erase::all(subject).await;
     crash::all(subject).await;
     compete::all(subject).await;
 }
