@@ -21,6 +21,14 @@ pub enum StageError {
     /// The registry refuses, or does not know a schema.
     #[error("the schema registry")]
     Registry(#[from] RegistryError),
+    /// A record of the rules topic that this release cannot read.
+    #[error("record `{key}` of `{topic}` cannot be read; was it written by a newer release?")]
+    Rules {
+        /// The rules topic.
+        topic: std::sync::Arc<str>,
+        /// The record's key.
+        key: String,
+    },
     /// What comes next for a table is not in its topic.
     #[error(
         "{at}: the destination stands at {stored}, the topic holds {start}..{end}; it was recreated, truncated or expired: \

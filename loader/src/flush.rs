@@ -26,6 +26,11 @@ impl Stage {
     pub(crate) async fn flush(&mut self, reader: &mut dyn Reader) -> Result<Vec<String>, StageError> {
         let mut abandoned = Vec::new();
         let mut loaded = Positions::new();
+        if !self.erase(reader).await? {
+            // What is in hand stays there, and is read again by whoever comes next.
+            let in_hand = self.tables.values().filter(|table| !table.batch.is_empty());
+            return Ok(in_hand.map(|table| table.name.clone()).collect());
+        }
         let topics: Vec<Arc<str>> = self.tables.keys().cloned().collect();
         for topic in topics {
             let Some((flush, dead)) = self.tables.get_mut(&topic).and_then(|table| table.take()) else {
@@ -55,6 +60,7 @@ impl Stage {
         }
         let mut attempt = 0;
         loop {
+            flush = self.without_erased(topic, &flush).await?;
             let result = busy(reader, self.destination.flush(flush.clone())).await;
             let is_away = matches!(&result, Err(error) if error.class() == Class::Retry);
             if attempt > 0 && !is_away {
@@ -73,6 +79,13 @@ impl Stage {
                     }
                 }
                 Class::Moved => return Ok(Outcome::Moved),
+                Class::Behind => {
+                    tracing::info!("{error}: cleaned anew");
+                    self.forget_erased(&flush.target);
+                    if !self.erase(reader).await? {
+                        return Ok(Outcome::Abandoned);
+                    }
+                }
                 Class::Reject => match self.set_aside(topic, &flush, error).await? {
                     Some(rest) => flush = Arc::new(rest),
                     None => return Ok(Outcome::Abandoned),

@@ -18,6 +18,7 @@
 mod config;
 mod dead;
 mod end;
+mod erase;
 mod error;
 mod flush;
 mod lag;

@@ -66,6 +66,11 @@ impl Shapes {
         Ok(Some(shape))
     }
 
+    /// The schema of an id, for rows that have been read; `None` when the stage is to stop before.
+    pub(crate) async fn schema(&self, id: u32, patience: &Patience) -> Result<Option<Arc<str>>, StageError> {
+        Ok(patiently!(patience, self.registry.schema(id).await)?)
+    }
+
     async fn prepare(
         &self,
         table: &str,

@@ -10,6 +10,7 @@ use zenfloe_log::{Assign, Batch, Class, Limit, Log, LogError, Read, Reader, Read
 use zenfloe_record::{SourceName, Topic, TopicPartition};
 
 use crate::dead::{Dead, DeadLetters};
+use crate::erase::Erasures;
 use crate::lag::Lag;
 use crate::patience::{Patience, patiently};
 use crate::read::{Content, Unshaped, content};
@@ -38,7 +39,8 @@ pub(crate) struct Stage {
     pub(crate) patience: Patience,
     pub(crate) dead: DeadLetters,
     pub(crate) lag: Lag,
-    shapes: Shapes,
+    pub(crate) shapes: Shapes,
+    pub(crate) erasures: Erasures,
     /// By topic.
     pub(crate) tables: BTreeMap<Arc<str>, Table>,
 }
@@ -68,6 +70,7 @@ impl Stage {
                 stop,
                 progress: progress.clone(),
             },
+            erasures: Erasures::new(&source),
             dead: DeadLetters::new(log.clone(), source.clone(), writer_id(&parts.name, &parts.member)),
             lag: Lag::new(log.clone(), source.clone(), parts.name.clone(), progress.clone()),
             shapes: Shapes::new(parts.registry, parts.destination.clone(), parts.name.clone()),

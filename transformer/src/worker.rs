@@ -269,7 +269,7 @@ fn bad(reason: Reason, detail: impl ToString) -> Fault {
 fn unopened(error: OpenError) -> Fault {
     match error {
         OpenError::UnknownKeyVersion(version) => Fault::KeyVersion(version),
-        OpenError::Damaged(_) => bad(Reason::Unsealable, error),
+        OpenError::Destroyed(_) | OpenError::Damaged(_) => bad(Reason::Unsealable, error),
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn of_loader(error: &zenfloe_loader::StageError) -> Failure {
         StageError::Destination { error, .. } => code_of_destination(error),
         StageError::Registry(_) => ExitCode::Configuration,
         StageError::Position { .. } => ExitCode::Positions,
+        StageError::Rules { .. } => ExitCode::Failed,
     };
     Failure::from_error(code, error).remedy(remedy(code))
 }
@@ -65,7 +66,10 @@ fn code_of_destination(error: &LoadError) -> ExitCode {
         LoadError::Forbidden { .. } => ExitCode::Credentials,
         LoadError::TopicRecreated { .. } => ExitCode::Positions,
         LoadError::Schema { .. } | LoadError::Broken { .. } => ExitCode::Destination,
-        LoadError::Unavailable { .. } | LoadError::Moved { .. } | LoadError::Refused { .. } => ExitCode::Failed,
+        LoadError::Unavailable { .. }
+        | LoadError::Moved { .. }
+        | LoadError::Behind { .. }
+        | LoadError::Refused { .. } => ExitCode::Failed,
     }
 }
 

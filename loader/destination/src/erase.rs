@@ -21,7 +21,10 @@ pub fn without_tokens(value: &str, tokens: &[ErasedToken]) -> String {
     for ErasedToken { class, token } in tokens {
         replaced = format!("REPLACE(REPLACE({replaced}, '[{class}:{token}]', '[erased]'), '{token}', '[erased]')");
     }
-    format!("CASE WHEN {value} IN ({}) THEN NULL ELSE {replaced} END", list.join(", "))
+    format!(
+        "CASE WHEN {value} IN ({}) THEN NULL ELSE {replaced} END",
+        list.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -35,7 +38,13 @@ mod tests {
             token: token.into(),
         };
         assert!(is_token(&erased("phone_raw", "k1_abc234")));
-        for (class, token) in [("email", "k1_'"), ("", "k1_a"), ("email", ""), ("e-mail", "k1_a"), ("email", "K1")] {
+        for (class, token) in [
+            ("email", "k1_'"),
+            ("", "k1_a"),
+            ("email", ""),
+            ("e-mail", "k1_a"),
+            ("email", "K1"),
+        ] {
             assert!(!is_token(&erased(class, token)), "{class} {token}");
         }
         assert_eq!(

@@ -176,7 +176,10 @@ impl Flush {
     /// The same flush with its rows changed: `None` from `change` keeps a row as it is.
     #[must_use]
     pub fn changed(&self, mut change: impl FnMut(&Row) -> Option<Row>) -> Self {
-        let rows = self.rows().map(|row| change(row).unwrap_or_else(|| row.clone())).collect();
+        let rows = self
+            .rows()
+            .map(|row| change(row).unwrap_or_else(|| row.clone()))
+            .collect();
         Self {
             segments: segments(rows),
             ..self.clone()

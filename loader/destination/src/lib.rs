@@ -25,11 +25,13 @@ mod shape;
 mod text;
 
 pub use decode::{DecodeError, Value};
+pub use erase::{is_token, without_tokens};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
 pub use finding::Finding;
-pub use erase::{is_token, without_tokens};
-pub use flush::{BatchId, Cover, ErasedToken, Erasure, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef};
+pub use flush::{
+    BatchId, Cover, ErasedToken, Erasure, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef,
+};
 pub use shape::{
     ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,
 };

@@ -52,7 +52,10 @@ pub(crate) async fn clean_erasures(
     let mut cleaned = clean(statements, target, found, &Fences::acting(target.mode, &fences)).await?;
     for erasure in erasures(what) {
         let updates = take_out(statements, target, found, erasure);
-        for update in updates.into_iter().chain(drop_texts(statements, target, found, erasure)) {
+        for update in updates
+            .into_iter()
+            .chain(drop_texts(statements, target, found, erasure))
+        {
             cleaned += statements.run(&update).await?;
         }
     }
@@ -76,8 +79,16 @@ fn take_out(statements: &Statements<'_>, target: &Target, found: &[Found], erasu
     let update = |tokens: &[ErasedToken]| {
         let (mut sets, mut holds) = (Vec::new(), Vec::new());
         for (column, (text, cast)) in &texts {
-            sets.push(format!("\"{}\" = ({}){cast}", column.name, without_tokens(text, tokens)));
-            holds.extend(tokens.iter().map(|erased| format!("strpos({text}, '{}') > 0", erased.token)));
+            sets.push(format!(
+                "\"{}\" = ({}){cast}",
+                column.name,
+                without_tokens(text, tokens)
+            ));
+            holds.extend(
+                tokens
+                    .iter()
+                    .map(|erased| format!("strpos({text}, '{}') > 0", erased.token)),
+            );
         }
         format!("UPDATE {table} SET {} WHERE {}", sets.join(", "), holds.join(" OR "))
     };
@@ -91,7 +102,11 @@ fn drop_texts(statements: &Statements<'_>, target: &Target, found: &[Found], era
     let author = found.iter().find(|column| column.name == scope.column)?;
     let id: i64 = scope.value.parse().ok()?;
     let is_text = |column: &&Found| column.is_emptied() && columns.contains(&column.name);
-    let texts: Vec<&str> = found.iter().filter(is_text).map(|column| column.name.as_str()).collect();
+    let texts: Vec<&str> = found
+        .iter()
+        .filter(is_text)
+        .map(|column| column.name.as_str())
+        .collect();
     let sets: Vec<String> = texts.iter().map(|name| format!("\"{name}\" = NULL")).collect();
     let holds: Vec<String> = texts.iter().map(|name| format!("\"{name}\" IS NOT NULL")).collect();
     let table = statements.session.place.table(&target.table);
@@ -123,7 +138,9 @@ pub(crate) async fn refuse_behind(statements: &Statements<'_>, flush: &Flush) ->
         "SELECT count(*) FROM {} WHERE table_name = $1 AND kind = 'erased'",
         statements.session.place.suppressed()
     );
-    let rows = statements.query(&count, &[(&&*flush.target.table as _, Type::TEXT)]).await?;
+    let rows = statements
+        .query(&count, &[(&&*flush.target.table as _, Type::TEXT)])
+        .await?;
     let entered = rows.first().map_or(0, |row| row.get::<_, i64>(0));
     let entered = u64::try_from(entered).unwrap_or_default();
     if entered <= flush.erasures {

@@ -44,10 +44,23 @@ fn take_out(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<String> 
     let update = |tokens: &[ErasedToken]| {
         let (mut sets, mut holds) = (Vec::new(), Vec::new());
         for (column, (text, again)) in &texts {
-            sets.push(format!("{} = {again}({})", ident(&column.name), without_tokens(text, tokens)));
-            holds.extend(tokens.iter().map(|erased| format!("CONTAINS({text}, '{}')", erased.token)));
+            sets.push(format!(
+                "{} = {again}({})",
+                ident(&column.name),
+                without_tokens(text, tokens)
+            ));
+            holds.extend(
+                tokens
+                    .iter()
+                    .map(|erased| format!("CONTAINS({text}, '{}')", erased.token)),
+            );
         }
-        format!("UPDATE {} SET {} WHERE {}", ident(&target.table), sets.join(", "), holds.join(" OR "))
+        format!(
+            "UPDATE {} SET {} WHERE {}",
+            ident(&target.table),
+            sets.join(", "),
+            holds.join(" OR ")
+        )
     };
     let chunks = tokens.chunks(TOKENS_AT_ONCE).filter(|_| !texts.is_empty());
     chunks.map(update).collect()
@@ -79,7 +92,9 @@ pub(crate) fn clean_erasures(target: &Target, found: &[Found], what: &[Suppressi
         Suppression::Erasure(erasure) => Some(erasure),
         Suppression::Rows(_) | Suppression::Column { .. } => None,
     });
-    erasures.flat_map(|erasure| clean_erasure(target, found, erasure)).collect()
+    erasures
+        .flat_map(|erasure| clean_erasure(target, found, erasure))
+        .collect()
 }
 
 /// Refuses a flush whose rows may hold who was erased since.

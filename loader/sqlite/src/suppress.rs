@@ -2,9 +2,7 @@
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Transaction, params};
-use zenfloe_destination::{
-    Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name,
-};
+use zenfloe_destination::{Faults, Flush, LOADED_AT, LoadError, Mode, Suppression, TableShape, Target, legal_name};
 use zenfloe_record::{Fence, FenceScope};
 
 use crate::erase::{clean_erasure, enter_erasure};

@@ -3,6 +3,7 @@
 mod arrivals;
 mod bad;
 mod bench;
+mod erase;
 mod kills;
 mod places;
 mod rows;

@@ -417,7 +417,11 @@ impl FileTable {
         self.key.iter().try_for_each(known)?;
         self.set_of.iter().try_for_each(known)?;
         let erase = self.erase.map(|erase| {
-            let is_id = |name: &String| columns.iter().any(|held| &held.name == name && held.r#type == ColumnType::Long);
+            let is_id = |name: &String| {
+                columns
+                    .iter()
+                    .any(|held| &held.name == name && held.r#type == ColumnType::Long)
+            };
             let bad = erase.get_ref().columns().find(|name| !is_id(name)).cloned();
             match bad {
                 Some(name) => fault(&erase, format!("`{name}` is no column of whole numbers of this table")),

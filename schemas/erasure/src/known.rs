@@ -28,7 +28,8 @@ impl Erased {
             Subject::Ticket(id) => _ = self.tickets.insert(id),
             Subject::Address(_) => {}
         }
-        self.tokens.extend(entry.tokens.iter().map(|token| token.token.as_str().into()));
+        self.tokens
+            .extend(entry.tokens.iter().map(|token| token.token.as_str().into()));
         let held = self.entries.insert(subject, entry.clone());
         held.is_none_or(|held| held.tokens != entry.tokens || held.marks != entry.marks || held.state < State::Known)
     }

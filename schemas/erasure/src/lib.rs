@@ -18,4 +18,4 @@ mod text;
 pub use entry::{Asker, Entry, EntryMark, EntryToken, KEYS, State, Subject};
 pub use known::Erased;
 pub use row::{Layout, Malformed, Verdict};
-pub use text::{ERASED, Cleaned, clean};
+pub use text::{Cleaned, ERASED, clean};

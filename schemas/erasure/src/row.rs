@@ -1,5 +1,5 @@
 use serde_json::Value as Json;
-use zenfloe_catalog::{Class, Table};
+use zenfloe_catalog::{Class, Column, ColumnType, Table};
 
 use crate::{Cleaned, Erased, clean};
 
@@ -57,31 +57,35 @@ fn is_meta(name: &str) -> bool {
 }
 
 impl Layout {
-    /// Reads the schema that a row was written with; the table says whose its rows are.
-    pub fn new(table: &Table, schema: &str) -> Result<Self, Malformed> {
-        let bad = |what: &str| Malformed(format!("schema of `{}`: {what}", table.name));
+    /// Reads the schema that a row was written with; the table says whose its rows are. Of a table that the catalog
+    /// does not know tokens alone are taken out.
+    pub fn new(table: Option<&Table>, schema: &str) -> Result<Self, Malformed> {
+        let bad = |what: &str| Malformed(format!("a row's schema: {what}"));
         let schema: Json = serde_json::from_str(schema).map_err(|_| bad("no JSON"))?;
         let written = schema["fields"].as_array().ok_or_else(|| bad("no record"))?;
+        let key = schema["zenfloe.key"].as_array().ok_or_else(|| bad("no key"))?;
         let mut names = Vec::new();
         let mut fields = Vec::new();
         for field in written {
             let name = field["name"].as_str().ok_or_else(|| bad("a field without a name"))?;
             let (wire, null) = wire(&field["type"]).ok_or_else(|| bad("a type that rows do not have"))?;
-            let is_text = table.columns.iter().any(|column| column.name == name && column.class == Class::Text);
+            let is_text = column(table, name).is_some_and(|held| held.class == Class::Text);
+            let is_json = column(table, name).is_some_and(|held| held.r#type == ColumnType::Json);
             fields.push(Field {
                 wire,
                 null,
-                is_kept: is_meta(name) || table.key.iter().any(|key| key == name),
-                is_written: (is_text || field["zenfloe.class"] == "text") && null.is_some(),
+                is_kept: is_meta(name) || key.iter().any(|key| key == name),
+                is_written: (is_text || field["zenfloe.class"] == "text") && !is_json && null.is_some(),
                 is_mark: name == "_deleted",
             });
             names.push(name);
         }
+        let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
         let place = |column: &Option<String>| names.iter().position(|name| Some(*name) == column.as_deref());
         Ok(Self {
-            person: place(&table.erase.person),
-            ticket: place(&table.erase.ticket),
-            author: place(&table.erase.author),
+            person: place(&erase.person),
+            ticket: place(&erase.ticket),
+            author: place(&erase.author),
             fields,
         })
     }
@@ -135,6 +139,10 @@ impl Layout {
             Err(Malformed("a row has more bytes than its schema has fields".into()))
         }
     }
+}
+
+fn column<'t>(table: Option<&'t Table>, name: &str) -> Option<&'t Column> {
+    table?.columns.iter().find(|column| column.name == name)
 }
 
 fn wire(written: &Json) -> Option<(Wire, Option<u8>)> {

@@ -46,8 +46,15 @@ pub fn clean(text: &str, erased: &Erased) -> Cleaned {
 fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'_', bytes).filter_map(move |mark| {
-        let digits = bytes[..mark].iter().rev().take(5).take_while(|byte| byte.is_ascii_digit()).count();
-        let start = (mark - digits).checked_sub(1).filter(|start| digits > 0 && bytes[*start] == b'k')?;
+        let digits = bytes[..mark]
+            .iter()
+            .rev()
+            .take(5)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let start = (mark - digits)
+            .checked_sub(1)
+            .filter(|start| digits > 0 && bytes[*start] == b'k')?;
         let end = mark + 1 + TOKEN;
         let is_base32 = |byte: &u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(byte);
         bytes.get(mark + 1..end)?.iter().all(is_base32).then_some(start..end)
@@ -58,7 +65,9 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
 fn placeholder(text: &str, token: Range<usize>) -> Range<usize> {
     let is_class = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
     let before = text.as_bytes()[..token.start].strip_suffix(b":");
-    let class = before.map_or(0, |before| before.iter().rev().take(24).take_while(|byte| is_class(byte)).count());
+    let class = before.map_or(0, |before| {
+        before.iter().rev().take(24).take_while(|byte| is_class(byte)).count()
+    });
     let bracket = (token.start).checked_sub(class + 2);
     match bracket {
         Some(start) if class > 0 && text.as_bytes()[start] == b'[' && text[token.end..].starts_with(']') => {
@@ -101,16 +110,31 @@ mod tests {
     fn tokens_of_the_erased_leave_and_others_stay() {
         assert_eq!(clean(ANN, &erased()), Cleaned::Null);
         assert_eq!(clean(BOB, &erased()), Cleaned::Same);
-        check(&format!("to [email:{ANN}], [email:{BOB}]"), Some(&format!("to [erased], [email:{BOB}]")));
+        check(
+            &format!("to [email:{ANN}], [email:{BOB}]"),
+            Some(&format!("to [erased], [email:{BOB}]")),
+        );
         check(&format!("[phone_raw:{NEXT}]"), Some("[erased]"));
-        check(&format!(r#"{{"a":"{ANN}","b":["{NEXT}"]}}"#), Some(r#"{"a":"[erased]","b":["[erased]"]}"#));
+        check(
+            &format!(r#"{{"a":"{ANN}","b":["{NEXT}"]}}"#),
+            Some(r#"{"a":"[erased]","b":["[erased]"]}"#),
+        );
         check(&format!("[email:{ANN}"), Some("[email:[erased]"));
         check(&format!("ä[:{ANN}]"), Some("ä[:[erased]]"));
     }
 
     #[test]
     fn texts_without_tokens_stay() {
-        for text in ["", "_", "k_", "k1_", "k1_short", "a_b_c", "kk1_7mgt2av3r4kjfcliq422vwr4w", "ä_ö"] {
+        for text in [
+            "",
+            "_",
+            "k_",
+            "k1_",
+            "k1_short",
+            "a_b_c",
+            "kk1_7mgt2av3r4kjfcliq422vwr4w",
+            "ä_ö",
+        ] {
             check(text, None);
         }
     }

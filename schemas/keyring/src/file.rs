@@ -219,7 +219,11 @@ impl SealKeys {
             path: path.into(),
             what,
         };
-        let is_used = keys.0.infos().iter().any(|info| info.version == version && info.state == KeyState::InUse);
+        let is_used = keys
+            .0
+            .infos()
+            .iter()
+            .any(|info| info.version == version && info.state == KeyState::InUse);
         if is_used {
             return Err(refused(format!(
                 "version {version} is the one in use; `zenfloe keys rotate --seal` puts another in its place first"
@@ -245,7 +249,9 @@ impl TokenKeys {
 
     /// Every version with its key, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = (KeyVersion, &Key)> {
-        self.0.held().filter_map(|(version, root)| Some((version, root.key.as_ref()?)))
+        self.0
+            .held()
+            .filter_map(|(version, root)| Some((version, root.key.as_ref()?)))
     }
 
     /// The key by which erased people are recognised; no rotation changes it.
@@ -260,7 +266,10 @@ impl TokenKeys {
             let what = format!(
                 "a rotation to version {next} is under way; end it with `zenfloe keys rotate --switch` before the next one"
             );
-            return Err(KeyFileError::Refused { path: path.into(), what });
+            return Err(KeyFileError::Refused {
+                path: path.into(),
+                what,
+            });
         }
         keys.0.keep_marks();
         let version = keys.0.add(Root {
@@ -276,7 +285,10 @@ impl TokenKeys {
         let mut keys = Self::load(path)?;
         let Some(version) = keys.next().map(|(version, _)| version) else {
             let what = "no rotation is under way; `zenfloe keys rotate --token` begins one".to_owned();
-            return Err(KeyFileError::Refused { path: path.into(), what });
+            return Err(KeyFileError::Refused {
+                path: path.into(),
+                what,
+            });
         };
         for root in keys.0.roots.values_mut() {
             root.is_next = false;

@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn hints_spread() {
         let marks = marks("acme");
-        let hints: std::collections::HashSet<u16> = (0..1_000).map(|n| marks.hint(format!("word{n}").chars())).collect();
+        let hints: std::collections::HashSet<u16> =
+            (0..1_000).map(|n| marks.hint(format!("word{n}").chars())).collect();
         assert!(hints.len() > 950, "{}", hints.len());
     }
 }

@@ -145,11 +145,17 @@ impl Roots {
                 None => Zeroizing::new(DESTROYED.to_owned()),
             };
             let next = if root.is_next { " next" } else { "" };
-            let source = root.source.as_ref().map_or(String::new(), |source| format!(" {source}"));
+            let source = root
+                .source
+                .as_ref()
+                .map_or(String::new(), |source| format!(" {source}"));
             text.push_str(&Zeroizing::new(format!("{version} {}{next}{source}\n", *value)));
         }
         if let Some(marks) = &self.marks {
-            text.push_str(&Zeroizing::new(format!("{MARK} {}\n", *Zeroizing::new(BASE64.encode(marks.as_slice())))));
+            text.push_str(&Zeroizing::new(format!(
+                "{MARK} {}\n",
+                *Zeroizing::new(BASE64.encode(marks.as_slice()))
+            )));
         }
         text
     }
@@ -230,14 +236,18 @@ impl Roots {
         let main = self.main().map(|(version, _)| version);
         let is_newest_of = |version: KeyVersion, source: &SourceName| {
             let mut of_source = self.held().filter(|(_, root)| root.source.as_ref() == Some(source));
-            of_source.next_back().is_some_and(|(newest, _)| newest == version && Some(version) > main)
+            of_source
+                .next_back()
+                .is_some_and(|(newest, _)| newest == version && Some(version) > main)
         };
         let info = |(version, root): (&KeyVersion, &Root)| KeyInfo {
             version: *version,
             state: match root {
                 Root { key: None, .. } => KeyState::Destroyed,
                 Root { is_next: true, .. } => KeyState::Next,
-                Root { source: Some(source), .. } if is_newest_of(*version, source) => KeyState::InUse,
+                Root {
+                    source: Some(source), ..
+                } if is_newest_of(*version, source) => KeyState::InUse,
                 Root { source: None, .. } if main == Some(*version) => KeyState::InUse,
                 _ => KeyState::Kept,
             },
@@ -313,7 +323,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let mut roots = Roots::generate(KeyKind::Token);
-        roots.add(Root { is_next: true, ..Root::fresh() });
+        roots.add(Root {
+            is_next: true,
+            ..Root::fresh()
+        });
         roots.roots.remove(&1);
         roots.roots.insert(7, Root::fresh());
         roots.last = 9;

@@ -41,11 +41,7 @@ impl Tokens {
             .collect()
     }
 
-    fn of(
-        (version, root): (KeyVersion, &Key),
-        domain: &str,
-        classes: impl IntoIterator<Item = &'static str>,
-    ) -> Self {
+    fn of((version, root): (KeyVersion, &Key), domain: &str, classes: impl IntoIterator<Item = &'static str>) -> Self {
         let prepared = |class: &'static str| {
             let key = derive(root, &format!("zenfloe1|{domain}|{class}|{version}"));
             let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("HMAC takes any length");

@@ -8,8 +8,11 @@
 //! Invariants: nothing that a detector finds leaves in clear text; an empty value becomes null, never
 //! the token of nothing; equal persons have equal tokens in columns and texts; no text makes it panic.
 //!
+//! People who were erased are recognised by marks alone ([`Erased`]); what is found of them becomes `[erased]`.
+//!
 //! What it does not know: columns, records, which action a column has, key bytes.
 
+mod erased;
 mod find;
 mod fold;
 mod guard;
@@ -20,6 +23,7 @@ mod phone;
 mod privacy;
 mod view;
 
+pub use erased::{Erased, ErasedMark};
 pub use guard::Guard;
 pub use kind::{Kind, TOKEN_CLASSES};
 pub use normal::Normal;

@@ -7,7 +7,7 @@ use crate::find::{Finder, Span};
 use crate::kind::Kind;
 use crate::normal::{network, normal_form};
 use crate::phone::{Phones, UnknownRegion};
-use crate::{Guard, People, fold};
+use crate::{Erased, Guard, People, fold};
 
 /// How often what was made safe; kinds and counts, never values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +31,9 @@ impl Counts {
 fn by_kind(counts: &[u64; Kind::ALL.len()]) -> impl Iterator<Item = (Kind, u64)> {
     Kind::ALL.into_iter().zip(*counts).filter(|(_, count)| *count > 0)
 }
+
+/// What stands in the place of an erased person.
+const ERASED: &str = "[erased]";
 
 /// Makes the values of one source safe.
 #[derive(Clone)]
@@ -60,7 +63,15 @@ impl Privacy {
     /// The same with people and organizations that the source knows; they are shared, and may become more at any time.
     #[must_use]
     pub fn with_people(self, people: People) -> Self {
-        let finder = Finder::new(self.finder.phones().clone(), people);
+        let erased = self.finder.whoever_erased();
+        let finder = Finder::new(self.finder.phones().clone(), people).with_erased(erased);
+        Self { finder, ..self }
+    }
+
+    /// The same with people who were erased; they are shared, and may become more at any time.
+    #[must_use]
+    pub fn with_erased(self, erased: Erased) -> Self {
+        let finder = self.finder.with_erased(Some(erased));
         Self { finder, ..self }
     }
 
@@ -83,6 +94,15 @@ impl Privacy {
         } else {
             normal_form(span.kind, &span.value, self.finder.phones(), &mut self.normal).unwrap_or(span.kind)
         };
+        let is_erased = span.is_erased
+            || self
+                .finder
+                .erased()
+                .is_some_and(|erased| erased.holds(kind, &self.normal));
+        if is_erased {
+            out.push_str(ERASED);
+            return;
+        }
         self.counts.placeholders[kind.index()] += 1;
         out.push('[');
         out.push_str(kind.as_str());
@@ -98,6 +118,13 @@ impl Guard for Privacy {
         let Some(kind) = normal_form(class.into(), value, self.finder.phones(), &mut self.normal) else {
             return false;
         };
+        if self
+            .finder
+            .erased()
+            .is_some_and(|erased| erased.holds(kind, &self.normal))
+        {
+            return false;
+        }
         self.tokens.write(kind.as_str(), self.normal.as_bytes(), out);
         self.counts.tokens[kind.index()] += 1;
         true

@@ -41,7 +41,11 @@ fn ann() -> Erasure {
 
 async fn erase(bench: &Bench<'_>, erasure: Erasure) -> u64 {
     let what = [Suppression::Erasure(erasure)];
-    bench.destination.suppress(&bench.target, &what).await.expect("it can be erased")
+    bench
+        .destination
+        .suppress(&bench.target, &what)
+        .await
+        .expect("it can be erased")
 }
 
 async fn somebody_leaves_rows_and_texts(subject: &dyn Subject, mode: Mode) {
@@ -77,7 +81,10 @@ async fn somebody_leaves_rows_and_texts(subject: &dyn Subject, mode: Mode) {
     ];
     bench.expect(&columns, &rows).await;
     let data = bench.rows(&["id", "data"]).await.join("");
-    assert!(!data.contains(ANN) && data.contains("[erased]") && data.contains(BOB), "{data}");
+    assert!(
+        !data.contains(ANN) && data.contains("[erased]") && data.contains(BOB),
+        "{data}"
+    );
     erase(&bench, ann()).await;
     bench.expect(&columns, &rows).await;
 }
@@ -106,11 +113,20 @@ async fn a_flush_that_knows_less_is_refused(subject: &dyn Subject) {
     assert_eq!(bench.flush(abreast).await.expect("it knows").written, 1);
     let ahead = knowing(&bench, 5, Line::deleted(7, 1)).await;
     bench.flush(ahead).await.expect("it knows more");
-    bench.expect(&["id", "_deleted"], &["1|false", "2|false", "7|true"]).await;
+    bench
+        .expect(&["id", "_deleted"], &["1|false", "2|false", "7|true"])
+        .await;
     // Where nothing but positions moves there is nothing to know.
     let from = bench.position().await;
-    let cover = Cover { partition: 0, from, to: from + 1 };
-    bench.flush(bench.of_rows(vec![cover], Vec::new(), Vec::new())).await.expect("no row");
+    let cover = Cover {
+        partition: 0,
+        from,
+        to: from + 1,
+    };
+    bench
+        .flush(bench.of_rows(vec![cover], Vec::new(), Vec::new()))
+        .await
+        .expect("no row");
 }
 
 async fn erasures_are_remembered_once(subject: &dyn Subject) {
@@ -125,7 +141,10 @@ async fn erasures_are_remembered_once(subject: &dyn Subject) {
         ..Erasure::default()
     };
     erase(&bench, ticket).await;
-    assert_eq!(erased().await.into_iter().collect::<Vec<_>>(), ["person/7", "ticket/42"]);
+    assert_eq!(
+        erased().await.into_iter().collect::<Vec<_>>(),
+        ["person/7", "ticket/42"]
+    );
     let abreast = knowing(&bench, 2, Line::new(2, 1)).await;
     bench.flush(abreast).await.expect("twice entered is once");
 }

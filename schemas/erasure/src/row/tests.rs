@@ -36,7 +36,9 @@ fn schema(table: &str) -> (&'static Table, String) {
 fn row(table: &str, values: &[(&str, Avro)]) -> (Layout, Schema, Vec<u8>) {
     let (table, text) = schema(table);
     let schema = Schema::parse_str(&text).expect("our own schema");
-    let Schema::Record(record) = &schema else { panic!("a record") };
+    let Schema::Record(record) = &schema else {
+        panic!("a record")
+    };
     let fields = record.fields.iter().map(|field| {
         let given = values.iter().find(|(name, _)| *name == field.name);
         let value = match (&field.schema, given) {
@@ -53,7 +55,7 @@ fn row(table: &str, values: &[(&str, Avro)]) -> (Layout, Schema, Vec<u8>) {
     let fields = fields.collect();
     let writer = GenericDatumWriter::builder(&schema).build().expect("a writer");
     let body = writer.write_value_to_vec(Avro::Record(fields)).expect("it fits");
-    (Layout::new(table, &text).expect("our own schema"), schema, body)
+    (Layout::new(Some(table), &text).expect("our own schema"), schema, body)
 }
 
 fn text(text: &str) -> Avro {
@@ -63,7 +65,9 @@ fn text(text: &str) -> Avro {
 fn read(schema: &Schema, body: &[u8]) -> Vec<(String, Avro)> {
     let reader = GenericDatumReader::builder(schema).build().expect("a reader");
     let mut rest = body;
-    let Avro::Record(fields) = reader.read_value(&mut rest).expect("a row") else { panic!("a record") };
+    let Avro::Record(fields) = reader.read_value(&mut rest).expect("a row") else {
+        panic!("a record")
+    };
     assert!(rest.is_empty());
     let plain = |value| match value {
         Avro::Union(_, value) => *value,
@@ -85,13 +89,20 @@ fn changed(table: &str, values: &[(&str, Avro)], erased: &Erased, expected: Verd
     let second = layout.apply(erased, &out, &mut again).expect("a row");
     assert!(second == Verdict::Same || again == out, "a second time changes nothing");
     let pairs = read(&schema, &body).into_iter().zip(read(&schema, &out));
-    pairs.filter(|(before, after)| before != after).map(|(_, after)| after).collect()
+    pairs
+        .filter(|(before, after)| before != after)
+        .map(|(_, after)| after)
+        .collect()
 }
 
 #[test]
 fn rows_of_the_person_keep_key_and_version() {
     let erased = erased(&[Subject::Person(7)], false);
-    let values = [("id", Avro::Long(7)), ("name", text("k1_x")), ("active", Avro::Boolean(true))];
+    let values = [
+        ("id", Avro::Long(7)),
+        ("name", text("k1_x")),
+        ("active", Avro::Boolean(true)),
+    ];
     let now = changed("users", &values, &erased, Verdict::Gone);
     let expected = [
         ("name".to_owned(), Avro::Null),
@@ -101,15 +112,29 @@ fn rows_of_the_person_keep_key_and_version() {
     assert_eq!(now, expected);
     let other = [("id", Avro::Long(8)), ("name", text("k1_x"))];
     assert!(changed("users", &other, &erased, Verdict::Same).is_empty());
-    let identity = [("id", Avro::Long(70)), ("user_id", Avro::Long(7)), ("value", text("k1_y"))];
+    let identity = [
+        ("id", Avro::Long(70)),
+        ("user_id", Avro::Long(7)),
+        ("value", text("k1_y")),
+    ];
     changed("user_identities", &identity, &erased, Verdict::Gone);
 }
 
 #[test]
 fn rows_of_a_scrubbed_ticket_keep_key_and_version() {
     let erased = erased(&[Subject::Ticket(42)], false);
-    changed("tickets", &[("id", Avro::Long(42)), ("subject", text("x"))], &erased, Verdict::Gone);
-    changed("ticket_metrics", &[("ticket_id", Avro::Long(42))], &erased, Verdict::Gone);
+    changed(
+        "tickets",
+        &[("id", Avro::Long(42)), ("subject", text("x"))],
+        &erased,
+        Verdict::Gone,
+    );
+    changed(
+        "ticket_metrics",
+        &[("ticket_id", Avro::Long(42))],
+        &erased,
+        Verdict::Gone,
+    );
     changed("tickets", &[("id", Avro::Long(43))], &erased, Verdict::Same);
 }
 
@@ -138,7 +163,12 @@ fn texts_that_the_person_wrote_are_dropped_unless_they_are_to_stay() {
         ("subject", text("broken")),
         ("priority", text("high")),
     ];
-    let now = changed("tickets", &values, &erased(&[Subject::Person(7)], false), Verdict::Changed);
+    let now = changed(
+        "tickets",
+        &values,
+        &erased(&[Subject::Person(7)], false),
+        Verdict::Changed,
+    );
     assert_eq!(now, [("subject".to_owned(), Avro::Null)]);
     changed("tickets", &values, &erased(&[Subject::Person(7)], true), Verdict::Same);
 }
@@ -148,7 +178,10 @@ fn rows_that_are_no_rows_are_refused_without_a_panic() {
     let (layout, _, body) = row("users", &[("id", Avro::Long(7)), ("name", text("Ann"))]);
     let erased = erased(&[Subject::Person(9)], false);
     for cut in 0..body.len() {
-        assert!(layout.apply(&erased, &body[..cut], &mut Vec::new()).is_err(), "cut at {cut}");
+        assert!(
+            layout.apply(&erased, &body[..cut], &mut Vec::new()).is_err(),
+            "cut at {cut}"
+        );
     }
     let mut long = body.clone();
     long.push(0);
@@ -161,7 +194,7 @@ fn every_table_of_the_catalog_has_a_layout() {
     for collection in Catalog::builtin().collections() {
         for table in &collection.tables {
             let columns: Vec<&Column> = table.columns.iter().collect();
-            let layout = Layout::new(table, &avro_schema(table, &columns)).expect("our own schema");
+            let layout = Layout::new(Some(table), &avro_schema(table, &columns)).expect("our own schema");
             assert_eq!(layout.person.is_some(), table.erase.person.is_some(), "{}", table.name);
         }
     }

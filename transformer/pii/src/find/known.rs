@@ -173,6 +173,7 @@ fn span(view: &str, range: Range<usize>, kind: Kind, form: Option<&str>, store: 
         kind,
         value,
         is_normal: true,
+        is_erased: false,
     }
 }
 
@@ -211,6 +212,7 @@ fn number(run: &Run<'_>, groups: Range<usize>, store: &Store) -> Option<(Span, u
         kind: known.kind,
         value: form?.to_owned(),
         is_normal: true,
+        is_erased: false,
     };
     Some((span, groups.end))
 }
@@ -243,6 +245,7 @@ pub(crate) fn find_emails(view: &str, store: &Store, found: &mut Vec<Span>) {
                 kind: Kind::Email,
                 value,
                 is_normal: true,
+                is_erased: false,
             });
         }
     }

@@ -18,11 +18,13 @@ mod url;
 
 use std::ops::Range;
 
+use crate::Erased;
 use crate::kind::Kind;
 use crate::people::{People, Store};
 use crate::phone::Phones;
 use crate::view::{Tags, View};
-use run::{Run, runs};
+pub(crate) use run::Run;
+use run::runs;
 
 /// A personal span.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Span {
     /// The value as it stands in the view, or in its normal form where finding it has told that.
     pub(crate) value: String,
     pub(crate) is_normal: bool,
+    /// It is an erased person's.
+    pub(crate) is_erased: bool,
 }
 
 impl Span {
@@ -42,6 +46,7 @@ impl Span {
             range,
             kind,
             is_normal: false,
+            is_erased: false,
         }
     }
 }
@@ -57,6 +62,7 @@ pub(crate) trait Detector {
 pub(crate) struct Finder {
     phones: Phones,
     people: People,
+    erased: Option<Erased>,
     // Reused from text to text.
     words: known::Words,
 }
@@ -66,8 +72,23 @@ impl Finder {
         Self {
             phones,
             people,
+            erased: None,
             words: known::Words::default(),
         }
+    }
+
+    /// The same with people who were erased.
+    pub(crate) fn with_erased(self, erased: Option<Erased>) -> Self {
+        Self { erased, ..self }
+    }
+
+    /// Whoever was erased; `None` where nobody was.
+    pub(crate) fn erased(&self) -> Option<&Erased> {
+        self.erased.as_ref().filter(|erased| !erased.is_empty())
+    }
+
+    pub(crate) fn whoever_erased(&self) -> Option<Erased> {
+        self.erased.clone()
     }
 
     pub(crate) fn phones(&self) -> &Phones {
@@ -99,6 +120,9 @@ impl Finder {
             known::find(&view.text, store, &mut self.words, found);
             known::find_emails(&view.text, store, found);
         }
+        if let Some(erased) = self.erased() {
+            erased.find_names(&view.text, found);
+        }
         for span in &mut found[before..] {
             span.range = view.back(span.range.clone());
         }
@@ -118,6 +142,9 @@ impl Finder {
             phone::find(run, &self.phones, found);
             if !store.is_empty() {
                 known::find_numbers(run, store, found);
+            }
+            if let Some(erased) = self.erased() {
+                erased.find_numbers(run, found);
             }
         });
     }
@@ -162,7 +189,7 @@ fn merge(found: &mut Vec<Span>) {
         match merged.last_mut() {
             Some(last) if span.range.start < last.range.end => {
                 let range = last.range.start..last.range.end.max(span.range.end);
-                let weighs = |span: &Span| (weight(span.kind), span.value.len());
+                let weighs = |span: &Span| (weight(span.kind), span.is_erased, span.value.len());
                 if weighs(&span) > weighs(last) {
                     *last = span;
                 }
@@ -194,6 +221,7 @@ mod tests {
             range,
             kind,
             is_normal: false,
+            is_erased: false,
         }
     }
 

@@ -14,10 +14,11 @@ use crate::find::is_email;
 use crate::kind::Kind;
 use crate::normal::normal_form;
 use crate::phone::Phones;
+use spell::phrase;
 pub(crate) use spell::{Gap, LONGEST, Word, each, empty, exact, is_gap, longer, string};
-use spell::{phrase, words};
+pub(crate) use spell::{folded, words};
 pub(crate) use store::{Known, Store};
-pub(crate) use words::Rank;
+pub(crate) use words::{Rank, rank as rank_of};
 
 /// What a known value is of whom: one record of `.people`, or an organization's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +33,18 @@ pub enum Identifier {
     Handle,
     /// An organization's name.
     Organization,
+}
+
+impl From<Identifier> for Kind {
+    fn from(identifier: Identifier) -> Self {
+        match identifier {
+            Identifier::Name => Self::Person,
+            Identifier::Email => Self::Email,
+            Identifier::Phone => Self::Phone,
+            Identifier::Handle => Self::Handle,
+            Identifier::Organization => Self::Organization,
+        }
+    }
 }
 
 /// The known people and organizations of a source; clones share them, so that what one stage's worker learns
@@ -134,14 +147,7 @@ struct Key {
 
 /// The forms of a value; `normal` becomes its normal form.
 fn keys(identifier: Identifier, value: &str, phones: &Phones, normal: &mut String) -> Vec<Key> {
-    let kind = match identifier {
-        Identifier::Name => Kind::Person,
-        Identifier::Email => Kind::Email,
-        Identifier::Phone => Kind::Phone,
-        Identifier::Handle => Kind::Handle,
-        Identifier::Organization => Kind::Organization,
-    };
-    let Some(kind) = normal_form(kind, value, phones, normal) else {
+    let Some(kind) = normal_form(identifier.into(), value, phones, normal) else {
         return Vec::new();
     };
     match identifier {

@@ -190,6 +190,15 @@ fn wide(
     end
 }
 
+/// A word's letters without case and marks.
+pub(crate) fn folded(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    word.chars()
+        .filter(|c| !is_combining_mark(*c))
+        .for_each(|c| fold(c, |folded| out.push(folded)));
+    out
+}
+
 /// Shows a character's letters without case and marks: `Ä` is `a`, `ß` is `ss`, `Ł` is `l`.
 fn fold(c: char, mut show: impl FnMut(char)) {
     for c in c.nfkd().filter(|c| !is_combining_mark(*c)) {

@@ -83,7 +83,7 @@ const SHORTEST_WORD: u16 = 4;
 const SHORTEST_NAME: u16 = 4;
 
 /// How the words of a name are looked for.
-pub(super) fn rank(words: &[Word], kind: Kind) -> Rank {
+pub(crate) fn rank(words: &[Word], kind: Kind) -> Rank {
     let letters: u16 = words.iter().map(|word| word.letters).fold(0, u16::saturating_add);
     let signs = words.iter().filter(|word| word.is_sign).count();
     let is_role = |word: &Word| LISTS.roles.contains_key(&word.hash);

@@ -1,5 +1,6 @@
 //! What leaves and what does not: golden tokens, texts with and without personal data, damaged texts.
 
+mod erased;
 mod fuzz;
 mod golden;
 mod hard;

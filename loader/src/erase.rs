@@ -1,0 +1,242 @@
+//! Erased people and tickets: read from the rules topic, taken out of the destination and of the rows in hand.
+//!
+//! Every flush is cleaned by all erasures that its table has entered; a destination that knows more refuses it, and it
+//! is cleaned anew. So a loader that lags, or that starts with an old topic, brings nobody back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use zenfloe_catalog::{Catalog, Class, ColumnType, Table};
+use zenfloe_destination::{ErasedToken, Erasure, Flush, LoadError, Row, RowKind, Suppression, Target};
+use zenfloe_erasure::{Entry, Erased, Layout, Subject, Verdict};
+use zenfloe_log::{Log, Reader};
+use zenfloe_record::{FenceScope, Offset, SourceName, Topic, TopicPartition};
+
+use crate::StageError;
+use crate::patience::{Patience, patiently};
+use crate::stage::Stage;
+
+/// What is erased, as far as the rules topic has been read, and what of it the destination has seen.
+pub(crate) struct Erasures {
+    at: TopicPartition,
+    next: Option<Offset>,
+    known: Erased,
+    /// By the table's name in the destination.
+    entered: HashMap<Arc<str>, BTreeSet<String>>,
+    /// By the table's name in the source and the schema's id; `None` for rows that cannot be understood.
+    layouts: HashMap<(String, u32), Option<Layout>>,
+}
+
+impl Erasures {
+    pub(crate) fn new(source: &SourceName) -> Self {
+        Self {
+            at: TopicPartition::new(Topic::rules(source), 0),
+            next: None,
+            known: Erased::new(),
+            entered: HashMap::new(),
+            layouts: HashMap::new(),
+        }
+    }
+
+    /// Reads the rules topic on to its end; `None` when the stage is to stop before.
+    async fn follow(&mut self, log: &dyn Log, patience: &Patience) -> Result<Option<()>, StageError> {
+        let from = match self.next {
+            Some(next) => next,
+            None => {
+                let Some(topic) = patiently!(patience, log.topic(&self.at.topic).await)? else {
+                    return Ok(None);
+                };
+                if topic.is_none() {
+                    return Ok(Some(()));
+                }
+                match patiently!(patience, log.bounds(&self.at).await)? {
+                    Some(bounds) => bounds.start,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let Some((records, next)) = patiently!(patience, log.scan(&self.at, from).await)? else {
+            return Ok(None);
+        };
+        for record in records {
+            let subject = std::str::from_utf8(&record.key).ok().and_then(Subject::parse);
+            let (Some(subject), Some(value)) = (subject, &record.value) else {
+                continue;
+            };
+            let entry = Entry::decode(value).ok_or_else(|| StageError::Rules {
+                topic: self.at.topic.clone(),
+                key: subject.key(),
+            })?;
+            self.known.take(subject, entry);
+        }
+        self.next = Some(next);
+        Ok(Some(()))
+    }
+
+    /// What a table has not seen yet.
+    fn missing(&self, target: &Target, table: Option<&Table>) -> Vec<Erasure> {
+        let entered = self.entered.get(&target.table);
+        let is_new = |subject: &Subject| entered.is_none_or(|held| !held.contains(&subject.to_string()));
+        let news = self.known.settled().filter(|(subject, _)| is_new(subject));
+        news.map(|(subject, entry)| erasure(subject, entry, table)).collect()
+    }
+}
+
+/// What an entry does to a table.
+fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>) -> Erasure {
+    let scope = |column: &Option<String>, id: i64| {
+        Some(FenceScope {
+            column: column.clone()?,
+            value: id.to_string(),
+        })
+    };
+    let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
+    let (rows, texts) = match subject {
+        Subject::Person(id) => {
+            let author = scope(&erase.author, *id).filter(|_| !entry.keeps_texts);
+            (scope(&erase.person, *id), author.map(|author| (author, written(table))))
+        }
+        Subject::Ticket(id) => (scope(&erase.ticket, *id), None),
+        Subject::Address(_) => (None, None),
+    };
+    let token = |held: &zenfloe_erasure::EntryToken| ErasedToken {
+        class: held.class.clone(),
+        token: held.token.clone(),
+    };
+    Erasure {
+        subject: subject.to_string(),
+        rows,
+        tokens: entry.tokens.iter().map(token).collect(),
+        texts,
+    }
+}
+
+/// The columns of texts that the author of a row wrote.
+fn written(table: Option<&Table>) -> Vec<String> {
+    let columns = table.into_iter().flat_map(|table| &table.columns);
+    columns
+        .filter(|column| column.class == Class::Text && column.r#type == ColumnType::String)
+        .map(|column| column.name.clone())
+        .collect()
+}
+
+impl Stage {
+    /// Takes everyone whom the rules name out of the destination's tables; `false` when the stage is to stop before.
+    pub(crate) async fn erase(&mut self, reader: &mut dyn Reader) -> Result<bool, StageError> {
+        if self.erasures.follow(&*self.log, &self.patience).await?.is_none() {
+            return Ok(false);
+        }
+        if self.erasures.known.is_empty() {
+            return Ok(true);
+        }
+        let tables: Vec<String> = self.tables.values().map(|table| table.name.clone()).collect();
+        for table in tables {
+            if !self.erase_from(reader, &table).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn erase_from(&mut self, reader: &mut dyn Reader, name: &str) -> Result<bool, StageError> {
+        let target = self.selected.target(name);
+        if !self.erasures.entered.contains_key(&target.table) {
+            let held = patiently!(self.patience, reader, self.destination.erased(&target).await);
+            let Some(held) = held.map_err(|error| self.failed(error))? else {
+                return Ok(false);
+            };
+            self.erasures.entered.insert(target.table.clone(), held);
+        }
+        let table = Catalog::builtin().table(name).map(|(_, table)| table);
+        let missing = self.erasures.missing(&target, table);
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        let subjects: Vec<String> = missing.iter().map(|erasure| erasure.subject.clone()).collect();
+        let what: Vec<Suppression> = missing.into_iter().map(Suppression::Erasure).collect();
+        let cleaned = patiently!(self.patience, reader, self.destination.suppress(&target, &what).await);
+        let Some(rows) = cleaned.map_err(|error| self.failed(error))? else {
+            return Ok(false);
+        };
+        tracing::info!(
+            destination = self.name,
+            table = name,
+            erasures = subjects.len(),
+            rows,
+            "erased"
+        );
+        let entered = self.erasures.entered.entry(target.table).or_default();
+        entered.extend(subjects);
+        Ok(true)
+    }
+
+    /// The same flush without anyone who is erased, and with the number of erasures that it knows.
+    pub(crate) async fn without_erased(
+        &mut self,
+        topic: &Arc<str>,
+        flush: &Arc<Flush>,
+    ) -> Result<Arc<Flush>, StageError> {
+        let entered = self.erasures.entered.get(&flush.target.table);
+        let Some(entered) = entered.filter(|entered| !entered.is_empty()) else {
+            return Ok(flush.clone());
+        };
+        let settled: BTreeSet<String> = self
+            .erasures
+            .known
+            .settled()
+            .map(|(subject, _)| subject.to_string())
+            .collect();
+        if let Some(stranger) = entered.iter().find(|held| !settled.contains(*held)) {
+            let what = format!(
+                "`{}` was cleaned of {stranger}, of which `{}` does not tell; was that topic deleted?",
+                flush.target.table, self.erasures.at.topic
+            );
+            return Err(self.failed(LoadError::Broken { what }));
+        }
+        let erasures = entered.len() as u64;
+        let name = self.tables[topic].name.clone();
+        for segment in &flush.segments {
+            self.learn_layout(&name, segment.shape.schema_id).await?;
+        }
+        let (layouts, known) = (&self.erasures.layouts, &self.erasures.known);
+        let mut body = Vec::new();
+        let cleaned = flush.changed(|row| {
+            let layout = layouts.get(&(name.clone(), row.shape.schema_id))?.as_ref()?;
+            changed(row, layout, known, &mut body)
+        });
+        Ok(Arc::new(Flush { erasures, ..cleaned }))
+    }
+
+    async fn learn_layout(&mut self, name: &str, schema_id: u32) -> Result<(), StageError> {
+        let key = (name.to_owned(), schema_id);
+        if !self.erasures.layouts.contains_key(&key) {
+            let schema = self.shapes.schema(schema_id, &self.patience).await?;
+            let table = Catalog::builtin().table(name).map(|(_, table)| table);
+            let layout = schema.and_then(|schema| Layout::new(table, &schema).ok());
+            self.erasures.layouts.insert(key, layout);
+        }
+        Ok(())
+    }
+
+    /// Forgets what a destination has seen, so that it is asked again.
+    pub(crate) fn forget_erased(&mut self, target: &Target) {
+        self.erasures.entered.remove(&target.table);
+    }
+}
+
+/// A row without who is erased; `None`: it holds nobody. One that cannot be read is the destination's to refuse.
+fn changed(row: &Row, layout: &Layout, known: &Erased, body: &mut Vec<u8>) -> Option<Row> {
+    if row.kind == RowKind::Delete {
+        return None;
+    }
+    let kind = match layout.apply(known, &row.body, body).ok()? {
+        Verdict::Same => return None,
+        Verdict::Changed => RowKind::Live,
+        Verdict::Gone => RowKind::Delete,
+    };
+    Some(Row {
+        kind,
+        body: body.clone().into(),
+        ..row.clone()
+    })
+}
