@@ -11,6 +11,7 @@
 //! - the writer is opened (which ends and fences a predecessor) before anything is read;
 //! - a row's revision is the number of the configuration that made it; a process whose configuration is
 //!   not the newest stops;
+//! - who is erased is in no row: the rules are read to their end before the first record, and now and then after it;
 //! - nothing opened is written anywhere but through the plan: a letter's value stays sealed as it was.
 //!
 //! What it does not know: what a column means, how a token is made, how a log stores records.
@@ -18,6 +19,7 @@
 mod columns;
 mod config;
 mod dead;
+mod erase;
 mod error;
 mod goals;
 mod hand;
@@ -39,6 +41,7 @@ mod worker;
 
 pub use columns::choices;
 pub use config::{Config, Treatment};
+pub use erase::{Erase, ErasedCounts, erase, erase_writer_id};
 pub use error::{Class, StageError};
 pub use letters::{Content, LetterInfo, letters, open_letter};
 pub use parts::{Drained, Parts, group, replay_group, replay_writer_id, retry_writer_id, rules_writer_id, writer_id};

@@ -10,6 +10,7 @@ use zenfloe_registry::Registry;
 use crate::{Config, Progress};
 
 /// What the stage works with.
+#[derive(Clone)]
 pub struct Parts {
     /// The source's name.
     pub source: SourceName,

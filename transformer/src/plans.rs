@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use zenfloe_catalog::Collection;
-use zenfloe_keyring::Tokens;
+use zenfloe_erasure::Layout;
+use zenfloe_keyring::{Marks, Tokens};
 use zenfloe_normalize::{Plan, TablePlan};
-use zenfloe_pii::{Privacy, TOKEN_CLASSES};
+use zenfloe_pii::{Erased, Privacy, TOKEN_CLASSES};
 use zenfloe_record::Topic;
 use zenfloe_registry::{header, subject};
 
+use crate::erase::Suppressed;
 use crate::patience::{Patience, Stop, or_stopped};
 use crate::rules::Fingerprint;
 use crate::topics::{RawTopic, Written};
@@ -20,6 +22,8 @@ use crate::{Parts, StageError, columns};
 pub(crate) struct Plans {
     by_collection: BTreeMap<String, Plan>,
     pub(crate) privacy: Privacy,
+    /// Whoever is erased; nobody as yet.
+    pub(crate) suppressed: Suppressed,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -47,9 +51,11 @@ pub(crate) fn compile(parts: &Parts) -> Result<Plans, StageError> {
     let privacy = Privacy::new(tokens, &parts.config.regions).map_err(|error| StageError::Setting {
         what: error.to_string(),
     })?;
+    let erased = Erased::new(Marks::new(&parts.token_keys, &parts.source));
     Ok(Plans {
         by_collection,
-        privacy,
+        privacy: privacy.with_erased(erased.clone()),
+        suppressed: Suppressed::new(erased),
         fingerprint: digest.finalize().into(),
     })
 }
@@ -82,6 +88,32 @@ pub(crate) struct Sink {
     pub(crate) header: [u8; 5],
     /// The largest message that it takes.
     pub(crate) limit: usize,
+    /// How its rows are changed by what is erased.
+    pub(crate) layout: Layout,
+    pub(crate) own: Own,
+}
+
+/// Whose record a row of the table is, where the row's key says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// A user's.
+    Person,
+    /// A ticket's.
+    Ticket,
+    /// Neither.
+    Neither,
+}
+
+impl Own {
+    fn of(table: &zenfloe_catalog::Table) -> Self {
+        let is_key =
+            |column: &Option<String>| column.is_some() && table.key.first() == column.as_ref() && table.key.len() == 1;
+        match (is_key(&table.erase.person), is_key(&table.erase.ticket)) {
+            (true, _) => Self::Person,
+            (_, true) => Self::Ticket,
+            _ => Self::Neither,
+        }
+    }
 }
 
 /// The lanes by raw topic.
@@ -107,7 +139,13 @@ pub(crate) async fn lanes(
         for table in plan.tables() {
             let clean = Topic::clean(&parts.source, &table.name);
             let id = or_stopped!(registered(parts, &clean, table, stop).await?);
+            let of_catalog = collection.tables.iter().find(|held| held.name == table.name);
+            let layout = Layout::new(of_catalog, &table.schema).map_err(|error| StageError::Setting {
+                what: error.to_string(),
+            })?;
             sinks.push(Sink {
+                layout,
+                own: of_catalog.map_or(Own::Neither, Own::of),
                 table: table.name.as_str().into(),
                 limit: written.limit(&clean),
                 topic: clean,

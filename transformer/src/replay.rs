@@ -10,6 +10,7 @@ use zenfloe_log::{Append, Batch, Bounds, Done, Log, Writer};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::config::bytes;
+use crate::erase::Suppressed;
 use crate::meter::Meter;
 use crate::patience::{Stop, or_stopped, patiently};
 use crate::plans::Plans;
@@ -73,6 +74,7 @@ struct Job {
     crew: Option<Crew>,
     walk: Walk,
     rules: Rules,
+    suppressed: Suppressed,
     fingerprint: Fingerprint,
     plan: Plan,
     is_resumed: bool,
@@ -109,6 +111,8 @@ impl Job {
         let raw = or_stopped!(topics::existing_raw_topics(&parts, &what.collections, stop).await?);
         let rules = or_stopped!(topics::rules_of(&parts, stop).await?);
         let revision = rules.in_force(&plans.fingerprint)?;
+        plans.suppressed.learn(&rules);
+        let suppressed = plans.suppressed.clone();
         let wanted = or_stopped!(planned(&parts, what, &raw, &rules, revision, stop).await?);
         let held = rules.replay().filter(|held| held.is_same_request(&wanted)).cloned();
         let is_resumed = held.is_some();
@@ -137,6 +141,7 @@ impl Job {
             crew,
             walk: Walk::new(group, reached, until, records, size),
             rules,
+            suppressed,
             fingerprint,
             plan,
             is_resumed,
@@ -250,6 +255,7 @@ impl Job {
         }
         self.checked = Instant::now();
         or_stopped!(self.rules.follow(&*self.log, stop).await?);
+        self.suppressed.learn(&self.rules);
         self.rules.in_force(&self.fingerprint).map(|_| Some(()))
     }
 }
@@ -268,7 +274,7 @@ async fn worker(
         lanes,
         written,
         opener,
-        plans.privacy,
+        (plans.privacy, plans.suppressed),
         revision,
         Keying::Versioned,
     )))

@@ -82,6 +82,7 @@ impl Desk {
         let writer = or_stopped!(patiently!(stop, log.writer(&retry_writer_id(&parts.source)).await));
         let rules = or_stopped!(topics::rules_of(&parts, stop).await?);
         let revision = rules.in_force(&plans.fingerprint)?;
+        plans.suppressed.learn(&rules);
         let open = or_stopped!(listed(&*log, &parts.source, stop).await?).into_iter();
         let chosen: Vec<_> = open
             .filter(|info| info.settled_at.is_none() && which.names(info))
@@ -107,7 +108,14 @@ impl Desk {
             log,
             source: parts.source,
             writer,
-            worker: Worker::new(lanes, written, opener, plans.privacy, revision, Keying::Versioned),
+            worker: Worker::new(
+                lanes,
+                written,
+                opener,
+                (plans.privacy, plans.suppressed),
+                revision,
+                Keying::Versioned,
+            ),
             chosen: chosen.into_iter().map(|info| (info.partition, info.offset)).collect(),
             walk,
         }))

@@ -2,6 +2,7 @@
 //!
 //! Keys: `revision/FINGERPRINT` holds the newest number that a configuration was given, `began/TOPIC/PARTITION`
 //! the offset of the first record that the newest revision transformed there, `replay` the replay under way.
+//! `erase/SUBJECT` asks for an erasure, `erased/SUBJECT` is one (see `zenfloe-erasure`).
 //! Keys that this release does not know are left alone.
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zenfloe_erasure::{Entry, Erased, Subject};
 use zenfloe_log::{Append, Class, Log, Record};
 use zenfloe_record::{Headers, Offset, SourceName, Topic, TopicPartition};
 
@@ -34,6 +36,8 @@ pub(crate) struct Rules {
     revisions: BTreeMap<String, i32>,
     began: BTreeMap<TopicPartition, Began>,
     replay: Option<Plan>,
+    erased: Erased,
+    asked: BTreeMap<Subject, Entry>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +63,8 @@ impl Rules {
             revisions: BTreeMap::new(),
             began: BTreeMap::new(),
             replay: None,
+            erased: Erased::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -88,6 +94,14 @@ impl Rules {
                 Some(began) => self.began.insert(at, began),
                 None => self.began.remove(&at),
             };
+        } else if let Some(subject) = Subject::parse(key) {
+            if let Some(entry) = self.value::<Entry>(record)? {
+                self.erased.take(subject, entry);
+            }
+        } else if let Some(subject) = Subject::parse_request(key) {
+            if let Some(entry) = self.value::<Entry>(record)? {
+                self.asked.insert(subject, entry);
+            }
         } else if key == REPLAY {
             self.replay = self.value(record)?;
         }
@@ -106,6 +120,22 @@ impl Rules {
             topic: self.at.topic.clone(),
             key: String::from_utf8_lossy(&record.key).into_owned(),
         }
+    }
+
+    /// Who is erased.
+    pub(crate) fn erased(&self) -> &Erased {
+        &self.erased
+    }
+
+    /// What was asked for, done or not.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (&Subject, &Entry)> {
+        self.asked.iter()
+    }
+
+    /// Claims that an erasure was asked for and is not done.
+    pub(crate) fn has_open_erasures(&self) -> bool {
+        let is_known = |subject: &Subject| self.erased.get(subject).is_some();
+        self.erased.open().next().is_some() || self.asked.keys().any(|subject| !is_known(subject))
     }
 
     /// The number in force; 0 before the first.
@@ -283,7 +313,7 @@ mod tests {
     #[test]
     fn strange_records_of_known_keys_are_told_and_unknown_keys_left_alone() {
         let mut rules = Rules::new(&source());
-        let mut append = rules.record("suppressed/x", Some(&1));
+        let mut append = rules.record("unheard-of/x", Some(&1));
         read_back(&mut rules, append.clone()).expect("left alone");
         append.key = Bytes::from_static(b"revision/00");
         let told = read_back(&mut rules, append).expect_err("no number").to_string();

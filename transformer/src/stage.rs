@@ -9,6 +9,7 @@ use zenfloe_log::{Append, Assign, Batch, Class, Done, Limit, Log, Read, Reader, 
 use zenfloe_record::{Positions, SourceName, TopicPartition};
 
 use crate::config::bytes;
+use crate::erase::{Eraser, Suppressed};
 use crate::goals::Goals;
 use crate::hand::Hand;
 use crate::meter::Meter;
@@ -73,6 +74,8 @@ struct Stage {
     reader: Box<dyn Reader>,
     /// Away while it works on a batch.
     worker: Option<Worker>,
+    suppressed: Suppressed,
+    eraser: Eraser,
     rules: Rules,
     fingerprint: Fingerprint,
     revision: i32,
@@ -93,6 +96,7 @@ struct Stage {
 impl Stage {
     /// Fences a predecessor, then makes all ready. `None` when `stop` fired first.
     async fn open(parts: Parts, stop: &Stop) -> Result<Option<Opened>, StageError> {
+        let eraser = Eraser::new(parts.clone());
         let log = parts.log.clone();
         let mut plans = plans::compile(&parts)?;
         let id = writer_id(&parts.source, &parts.member);
@@ -116,7 +120,10 @@ impl Stage {
         };
         let reader = or_stopped!(patiently!(stop, log.reader(spec.clone()).await));
         let opener = Opener::new(parts.seal_keys, &parts.source);
-        let worker = Worker::new(lanes, written, opener, plans.privacy, revision, Keying::Live);
+        plans.suppressed.learn(&rules);
+        let suppressed = plans.suppressed.clone();
+        let safe = (plans.privacy, plans.suppressed);
+        let worker = Worker::new(lanes, written, opener, safe, revision, Keying::Live);
         tracing::info!(
             source = parts.source.as_str(),
             revision,
@@ -134,6 +141,8 @@ impl Stage {
             writer,
             reader,
             worker: Some(worker),
+            suppressed,
+            eraser,
             rules,
             fingerprint: plans.fingerprint,
             revision,
@@ -165,6 +174,9 @@ impl Stage {
                 return Ok(STOPPED);
             }
             if self.is_done(stop).await? {
+                if self.check_rules(stop).await?.is_none() || self.eraser.finish(&self.rules, stop).await?.is_none() {
+                    return Ok(STOPPED);
+                }
                 self.show_lag().await;
                 return Ok(COMPLETE);
             }
@@ -301,6 +313,7 @@ impl Stage {
     /// Stops this process when another configuration is in force.
     async fn check_rules(&mut self, stop: &Stop) -> Result<Option<()>, StageError> {
         or_stopped!(self.rules.follow(&*self.log, stop).await?);
+        self.suppressed.learn(&self.rules);
         self.rules.in_force(&self.fingerprint).map(|_| Some(()))
     }
 
@@ -430,6 +443,7 @@ impl Stage {
             self.tell();
         }
         or_stopped!(self.check_rules(stop).await?);
+        self.eraser.tend(&self.rules).await?;
         self.tend_at = Instant::now() + TEND_EVERY.max(begun.elapsed() * TEND_PAUSE);
         Ok(Some(()))
     }

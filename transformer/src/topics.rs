@@ -131,6 +131,7 @@ pub(crate) struct Written {
     limits: BTreeMap<Arc<str>, usize>,
     pub(crate) dead: Arc<str>,
     pub(crate) dead_partitions: Partition,
+    pub(crate) rules: Arc<str>,
 }
 
 impl Written {
@@ -155,6 +156,7 @@ pub(crate) async fn ensure(parts: &Parts, raw: &[RawTopic], stop: &Stop) -> Resu
         limits: BTreeMap::new(),
         dead: dead.clone(),
         dead_partitions: 1,
+        rules: Topic::rules(&parts.source),
     };
     for name in specs.iter().map(|spec| spec.name.clone()).chain([dead.clone()]) {
         let info = or_stopped!(patiently!(stop, parts.log.topic(&name).await));

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use zenfloe_erasure::{Asker, Entry, Erased, Subject, Verdict};
 use zenfloe_keyring::{KeyVersion, OpenError, Opener};
 use zenfloe_log::{Append, Record};
-use zenfloe_normalize::{Given, Output};
+use zenfloe_normalize::{Given, OutRow, Output};
 use zenfloe_pii::Privacy;
 use zenfloe_record::{
-    CleanHeaders, CleanKey, CleanKind, Headers, Origin, RawHeaders, Reason, RowVersion, TopicPartition,
+    CleanHeaders, CleanKey, CleanKind, Headers, Origin, RawHeaders, RawKind, Reason, RowVersion, TopicPartition,
 };
 
 use crate::StageError;
 use crate::dead::{self, MESSAGE_OVERHEAD};
-use crate::plans::{Lane, Lanes, Sink};
+use crate::erase::{Suppressed, append};
+use crate::plans::{Lane, Lanes, Own, Sink};
 use crate::tally::{Counting, Share, Tally};
 use crate::topics::Written;
 
@@ -32,6 +34,7 @@ pub(crate) struct Worker {
     written: Written,
     opener: Opener,
     privacy: Privacy,
+    suppressed: Suppressed,
     revision: i32,
     keying: Keying,
     json: Vec<u8>,
@@ -58,7 +61,7 @@ impl Worker {
         lanes: Lanes,
         written: Written,
         opener: Opener,
-        privacy: Privacy,
+        (privacy, suppressed): (Privacy, Suppressed),
         revision: i32,
         keying: Keying,
     ) -> Self {
@@ -67,6 +70,7 @@ impl Worker {
             written,
             opener,
             privacy,
+            suppressed,
             revision,
             keying,
             json: Vec::new(),
@@ -152,11 +156,12 @@ impl Worker {
         }
         share.surrogates += self.output.surrogates_replaced;
         ran.map_err(|rejected| Fault::Bad(rejected.reason, rejected.detail))?;
-        self.emit(record, headers, made)
+        self.emit(record, &headers, made)
     }
 
     /// Appends what the plan has put out.
-    fn emit(&self, record: &Record, headers: RawHeaders, made: &mut Made) -> Result<(), Fault> {
+    fn emit(&self, record: &Record, headers: &RawHeaders, made: &mut Made) -> Result<(), Fault> {
+        let erased = self.suppressed.rows();
         let lane = &self.lanes[&record.at.topic];
         let origin = dead::origin(record);
         let mark = made.out.len();
@@ -171,11 +176,29 @@ impl Worker {
             let value = Bytes::from(held.fence.encode());
             (held.table, CleanKind::Fence, held.fence.key(), held.version, value)
         });
+        let mut clean = Vec::new();
         let rows = output.rows.iter().map(|row| {
-            let value = with_header(lane.sinks[row.table].header, &output.bytes[row.body.clone()]);
+            let sink = &lane.sinks[row.table];
+            let mut body = &output.bytes[row.body.clone()];
+            let mut kind = row.kind;
+            if kind == CleanKind::Row {
+                // A row of ours is one; what its own loader could not read, no destination would take either.
+                match sink.layout.apply(&erased, body, &mut clean).unwrap_or(Verdict::Same) {
+                    Verdict::Same => {}
+                    verdict => {
+                        body = &clean;
+                        kind = if verdict == Verdict::Gone {
+                            CleanKind::Delete
+                        } else {
+                            kind
+                        };
+                    }
+                }
+            }
+            let value = with_header(sink.header, body);
             (
                 row.table,
-                row.kind,
+                kind,
                 output.bytes[row.key.clone()].to_vec(),
                 row.version,
                 value,
@@ -188,6 +211,9 @@ impl Worker {
                 return Err(fault);
             }
         }
+        if headers.kind == RawKind::Record {
+            made.out.extend(self.requests(lane, headers, &erased));
+        }
         let share = share(lane, made);
         share.records += 1;
         share.bytes += self.json.len() as u64;
@@ -199,6 +225,29 @@ impl Worker {
             }
         }
         Ok(())
+    }
+}
+
+impl Worker {
+    /// What Zendesk has deleted for good is asked to be erased, once.
+    fn requests(&self, lane: &Lane, headers: &RawHeaders, erased: &Erased) -> Option<Append> {
+        let is_own = |row: &&OutRow| row.kind == CleanKind::Delete && lane.sinks[row.table].own != Own::Neither;
+        let row = self.output.rows.iter().find(is_own)?;
+        let id = std::str::from_utf8(&self.output.bytes[row.key.clone()])
+            .ok()?
+            .parse()
+            .ok()?;
+        let subject = match lane.sinks[row.table].own {
+            Own::Person => Subject::Person(id),
+            Own::Ticket => Subject::Ticket(id),
+            Own::Neither => return None,
+        };
+        let entry = Entry::asked(Asker::Zendesk, headers.extracted_at);
+        let value = Some(entry.encode());
+        erased
+            .get(&subject)
+            .is_none()
+            .then(|| append(&self.written.rules, subject.request_key(), value))
     }
 }
 

@@ -46,7 +46,9 @@ pub(crate) enum Command {
     /// Lists, shows and retries what could not be transformed or loaded
     #[command(subcommand)]
     Dead(Dead),
-    /// Makes key files
+    /// Erases people: out of clean topics and destinations, and away for ever
+    Erase(Erase),
+    /// Makes, rotates, retires and shows keys
     #[command(subcommand)]
     Keys(Keys),
     /// Shows every collection, table and column, and what happens to its values
@@ -335,6 +337,59 @@ pub(crate) enum Keys {
         #[arg(long, value_name = "FILE", default_value = "token.key")]
         token: PathBuf,
     },
+    /// Begins a rotation: of the token key, and with --seal of the seal key
+    Rotate {
+        #[command(flatten)]
+        config: WithConfig,
+        /// Adds a seal key, under which everything is sealed from then on
+        #[arg(long, conflicts_with = "switch")]
+        seal: bool,
+        /// Puts the token key that was added last in use
+        #[arg(long)]
+        switch: bool,
+        /// With --seal: the key is for this source alone
+        #[arg(long, value_name = "S", requires = "seal")]
+        source: Option<String>,
+    },
+    /// Takes a token key out of the file that no row needs any more, or with --seal destroys a seal key
+    Retire {
+        #[command(flatten)]
+        config: WithConfig,
+        /// Destroys a seal key: what was sealed under it is unreadable from then on
+        #[arg(long)]
+        seal: bool,
+        /// The key's version
+        #[arg(long, value_name = "N")]
+        version: u16,
+        /// With --seal: yes, it is meant to be lost
+        #[arg(long = "yes", requires = "seal")]
+        destroys: bool,
+    },
+    /// Shows the versions of both key files, and what each is for; never a key
+    Show {
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+/// `zenfloe erase`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("whom").required(true).multiple(true)))]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// The source; may be left out when the configuration has one
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// A user's id (may be given again)
+    #[arg(long, value_name = "ID", group = "whom")]
+    pub(crate) user: Vec<i64>,
+    /// A file of e-mail addresses, one a line: the users who have or had them
+    #[arg(long, value_name = "FILE", group = "whom")]
+    pub(crate) email_file: Option<PathBuf>,
+    /// Keeps the texts that the people wrote, but for what identifies them
+    #[arg(long)]
+    pub(crate) keep_texts: bool,
 }
 
 /// `zenfloe catalog`.

@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod dead;
 mod demo;
+mod erase;
 mod failure;
 mod import;
 mod init;
@@ -60,6 +61,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Login(login) => quietly(login::login(&login)),
         Command::Replay(replay) => quietly(replay::replay(&replay)),
         Command::Dead(dead) => quietly(dead::dead(&dead)),
+        Command::Erase(erase) => quietly(erase::erase(&erase)),
         Command::Keys(keys) => keys::keys(&keys),
         Command::Catalog(catalog) => catalog::catalog(&catalog),
     }

@@ -6,6 +6,9 @@ use zenfloe_record::Micros;
 /// What the keys of entries in `.rules` begin with.
 pub const KEYS: &str = "erased/";
 
+/// What the keys of requests begin with: what was asked for and is not known yet never takes an entry's place.
+pub const REQUESTS: &str = "erase/";
+
 /// Whom or what an entry erases.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
@@ -23,9 +26,23 @@ impl Subject {
         format!("{KEYS}{self}")
     }
 
+    /// The key of the request for it.
+    pub fn request_key(&self) -> String {
+        format!("{REQUESTS}{self}")
+    }
+
+    /// Reads a request's key; `None`: it is none.
+    pub fn parse_request(key: &str) -> Option<Self> {
+        Self::named(key.strip_prefix(REQUESTS)?)
+    }
+
     /// Reads the key; `None`: it is none.
     pub fn parse(key: &str) -> Option<Self> {
-        let (kind, id) = key.strip_prefix(KEYS)?.split_once('/')?;
+        Self::named(key.strip_prefix(KEYS)?)
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once('/')?;
         match kind {
             "person" => id.parse().ok().map(Self::Person),
             "ticket" => id.parse().ok().map(Self::Ticket),

@@ -15,7 +15,7 @@ mod known;
 mod row;
 mod text;
 
-pub use entry::{Asker, Entry, EntryMark, EntryToken, KEYS, State, Subject};
+pub use entry::{Asker, Entry, EntryMark, EntryToken, KEYS, REQUESTS, State, Subject};
 pub use known::Erased;
 pub use row::{Layout, Malformed, Verdict};
 pub use text::{Cleaned, ERASED, clean};

@@ -2,6 +2,7 @@
 
 mod clean;
 mod dead;
+mod erase;
 mod flaky;
 mod live;
 mod raw;

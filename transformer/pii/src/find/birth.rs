@@ -103,6 +103,7 @@ pub(crate) fn find(view: &str, month_first: bool, found: &mut Vec<Span>) {
                 kind: Kind::BirthDate,
                 value,
                 is_normal: true,
+                is_erased: false,
             });
         }
     }

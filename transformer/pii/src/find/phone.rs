@@ -50,6 +50,7 @@ fn number(run: &Run<'_>, start: usize, phones: &Phones) -> Option<(Span, usize)>
                 kind,
                 value,
                 is_normal: true,
+                is_erased: false,
             };
             return Some((span, end));
         }
