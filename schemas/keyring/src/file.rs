@@ -173,7 +173,7 @@ impl SealKeys {
     /// A file has one without a source, which serves where there is no other.
     pub(crate) fn newest(&self, source: &SourceName) -> (KeyVersion, &Key) {
         let fits = |root: &Root| root.source.as_ref().is_none_or(|held| held == source);
-        let newest = self.0.held().filter(|(_, root)| fits(root)).last();
+        let newest = self.0.held().rfind(|(_, root)| fits(root));
         newest
             .and_then(|(version, root)| Some((version, root.key.as_ref()?)))
             .expect("a file of seal keys holds one for every source")
