@@ -88,8 +88,8 @@ pub(crate) struct Sink {
     pub(crate) header: [u8; 5],
     /// The largest message that it takes.
     pub(crate) limit: usize,
-    /// How its rows are changed by what is erased.
-    pub(crate) layout: Layout,
+    /// How its rows are changed by what is erased; `None` where fences alone go there.
+    pub(crate) layout: Option<Layout>,
     pub(crate) own: Own,
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn lanes(
                 what: error.to_string(),
             })?;
             sinks.push(Sink {
-                layout,
+                layout: Some(layout),
                 own: of_catalog.map_or(Own::Neither, Own::of),
                 table: table.name.as_str().into(),
                 limit: written.limit(&clean),
@@ -178,6 +178,8 @@ fn erasing(parts: &Parts, raw: &[RawTopic], written: &Written, table: &str) -> O
         topic,
         // Fences are no rows and have no schema.
         header: [0; 5],
+        layout: None,
+        own: Own::Neither,
     })
 }
 

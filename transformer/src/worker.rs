@@ -167,7 +167,7 @@ impl Worker {
         let mark = made.out.len();
         let mut address = Address {
             origin: &origin,
-            keying: self.keying_of(headers),
+            keying: self.keying_of(*headers),
             out: &mut made.out,
         };
         let output = &self.output;
@@ -181,9 +181,9 @@ impl Worker {
             let sink = &lane.sinks[row.table];
             let mut body = &output.bytes[row.body.clone()];
             let mut kind = row.kind;
-            if kind == CleanKind::Row {
+            if let (CleanKind::Row, Some(layout)) = (kind, &sink.layout) {
                 // A row of ours is one; what its own loader could not read, no destination would take either.
-                match sink.layout.apply(&erased, body, &mut clean).unwrap_or(Verdict::Same) {
+                match layout.apply(&erased, body, &mut clean).unwrap_or(Verdict::Same) {
                     Verdict::Same => {}
                     verdict => {
                         body = &clean;
