@@ -1,5 +1,6 @@
 //! The clean topics, cleaned: what holds somebody is written anew under its own key, so that compaction removes it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -89,11 +90,14 @@ impl Job<'_> {
         while !walk.is_over() {
             for record in or_stopped!(walk.next(&*self.parts.log, stop).await?).records {
                 let Some((id, headers)) = row(&record) else { continue };
-                if !layouts.contains_key(&id) {
-                    let schema = or_stopped!(self.schema(&at.topic, id, stop).await?);
-                    layouts.insert(id, Layout::new(Some(table), &schema).ok());
-                }
-                if let Some(Some(layout)) = layouts.get(&id) {
+                let layout = match layouts.entry(id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let schema = or_stopped!(self.schema(&at.topic, id, stop).await?);
+                        place.insert(Layout::new(Some(table), &schema).ok())
+                    }
+                };
+                if let Some(layout) = layout {
                     self.note(&record, &headers, layout, held);
                 }
             }
