@@ -252,6 +252,7 @@ mod tests {
     fn report(rows: &[(i64, BTreeMap<String, Option<String>>)], removed: bool) -> Report {
         let oracle = Oracle {
             source: "acme".into(),
+            erased: Default::default(),
             root: TokenRoot::parse(&format!("t\n1 {}\n", data_encoding::BASE64.encode(&[7; 32]))),
         };
         let record = json!({"id": 1, "name": "Support of ann@example.com", "default": true, "created_at": "2026-01-01T00:00:00Z"});

@@ -1,6 +1,6 @@
 //! The rows that a record must become.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use zenfloe_catalog::{
@@ -47,6 +47,18 @@ pub struct Oracle {
     pub source: String,
     /// The key of the tokens.
     pub root: TokenRoot,
+    /// Users who were deleted for good: see [`erased_users`].
+    pub erased: BTreeSet<i64>,
+}
+
+/// The users among these records whom Zendesk deleted for good.
+pub fn erased_users<'r>(users: impl IntoIterator<Item = &'r Value>) -> BTreeSet<i64> {
+    let is_erased = |user: &&Value| user["permanently_deleted"] == true;
+    users
+        .into_iter()
+        .filter(is_erased)
+        .filter_map(|user| user["id"].as_i64())
+        .collect()
 }
 
 impl Oracle {
@@ -108,7 +120,25 @@ impl Oracle {
                 }
             }
         }
-        Row { key, cells, deleted }
+        self.without_erased(table, Row { key, cells, deleted })
+    }
+
+    /// A row of somebody who was erased keeps its key alone; texts that such a user wrote are gone.
+    fn without_erased(&self, table: &Table, mut row: Row) -> Row {
+        let is_erased = |column: &Option<String>| {
+            let cell = column.as_ref().and_then(|column| row.cells.get(column));
+            matches!(cell, Some(Cell::Long(id)) if self.erased.contains(id))
+        };
+        let (is_own, is_author) = (is_erased(&table.erase.person), is_erased(&table.erase.author));
+        for column in &table.columns {
+            let is_text = column.class == Class::Text && column.r#type == ColumnType::String;
+            let is_lost = (is_own && !table.key.contains(&column.name)) || (is_author && is_text);
+            if is_lost {
+                row.cells.insert(column.name.clone(), Cell::Null);
+            }
+        }
+        row.deleted |= is_own;
+        row
     }
 
     /// What an event says of the field that it changed, as the field's own column would show it.
@@ -344,6 +374,7 @@ mod tests {
         let file = format!("zenfloe token keys\n1 {}\n", data_encoding::BASE64.encode(&[7; 32]));
         Oracle {
             source: "acme".into(),
+            erased: Default::default(),
             root: TokenRoot::parse(&file),
         }
     }

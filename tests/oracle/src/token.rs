@@ -21,7 +21,8 @@ impl TokenRoot {
             .skip(1)
             .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
             .map(|line| line.split_once(' ').expect("a version and a key"))
-            .map(|(version, key)| (version.parse::<u16>().expect("a number"), key))
+            // The key of marks has a name in the place of a number.
+            .filter_map(|(version, key)| Some((version.parse::<u16>().ok()?, key)))
             .max()
             .expect("a key");
         Self {

@@ -8,7 +8,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use zendesk_sim::Collection;
 use zenfloe_catalog::Catalog;
 use zenfloe_oracle::compare::{Reader, Report, Truth, compare};
-use zenfloe_oracle::oracle::Oracle;
+use zenfloe_oracle::oracle::{Oracle, erased_users};
 use zenfloe_oracle::token::TokenRoot;
 
 use crate::world::SOURCE;
@@ -105,7 +105,13 @@ impl Reader for Tables {
 /// SLA clocks move without any change of their ticket. What was published of them must be one of the things that
 /// were served with the ticket's version, and the table must hold what was published last.
 pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tables) -> anyhow::Result<Report> {
+    let users: Vec<Value> = world
+        .simulator
+        .records(Collection::Users)
+        .filter_map(|truth| serde_json::from_str(&truth.json).ok())
+        .collect();
     let oracle = Oracle {
+        erased: erased_users(&users),
         source: SOURCE.into(),
         root: TokenRoot::parse(&world.token_key()?),
     };

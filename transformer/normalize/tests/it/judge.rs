@@ -32,6 +32,7 @@ pub(crate) fn plan(name: &str) -> Plan {
 pub(crate) fn oracle() -> Oracle {
     Oracle {
         source: "acme".into(),
+        erased: Default::default(),
         root: TokenRoot::parse(&format!("zenfloe token keys\n1 {}\n", BASE64.encode(&[7; 32]))),
     }
 }
