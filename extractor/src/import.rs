@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::{Catalog, Collection};
-use zenfloe_keyring::Sealer;
+use zenfloe_keyring::SealKeys;
 use zenfloe_log::{Log, Writer};
 use zenfloe_record::{SourceName, Topic, TopicPartition};
 use zenfloe_zendesk::{Clock, RawRecord};
@@ -42,7 +42,7 @@ pub struct ImportParts {
     /// Where records go.
     pub log: Arc<dyn Log>,
     /// Seals every value.
-    pub sealer: Sealer,
+    pub seal_keys: SealKeys,
     /// The time.
     pub clock: Clock,
 }
@@ -202,7 +202,10 @@ impl Importer {
         let Some(topic) = patiently!(stop, log.topic(&name).await) else {
             return Ok(None);
         };
-        let spec = &topics[0];
+        let spec = topics
+            .iter()
+            .find(|spec| spec.name == name)
+            .expect("the collection has a topic");
         let limit = topic.and_then(|topic| topic.max_message_bytes);
         Ok(Some(Self {
             target: Target {
@@ -211,7 +214,7 @@ impl Importer {
                 partitions: spec.partitions,
                 max_message_bytes: limit.unwrap_or(spec.max_message_bytes),
             },
-            publisher: Publisher::new(parts.sealer, Topic::dead(&parts.source), dead_partitions),
+            publisher: Publisher::new(&parts.source, &parts.seal_keys, dead_partitions),
             writer,
             left: state::read(records, &state_at)?,
             state_at,
@@ -277,6 +280,9 @@ impl Importer {
         let mut out = Vec::with_capacity(batch.len() + 1);
         let (mut letters, mut bad) = (0, Vec::new());
         for item in batch {
+            if let Item::Record { record, .. } = item {
+                self.publisher.people(&self.target, record, times, &mut out);
+            }
             let (append, fault) = self.append(item, &done.file, times);
             if let Some(fault) = fault {
                 letters += 1;

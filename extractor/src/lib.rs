@@ -22,6 +22,7 @@ mod import;
 mod ledger;
 mod parts;
 mod patience;
+mod people;
 mod plan;
 mod progress;
 mod publish;

@@ -36,7 +36,8 @@ pub fn selected<'c>(catalog: &'c Catalog, config: &Config) -> Result<Vec<&'c Col
     Ok(catalog.collections().iter().filter(is_chosen).collect())
 }
 
-/// The topics that the extractor of a source needs: raw ones, the dead and the state topic.
+/// The topics that the extractor of a source needs: raw ones, the state topic, and the one of people, which is there
+/// before any record is.
 pub fn topics(source: &SourceName, collections: &[&Collection], config: &Config) -> Vec<TopicSpec> {
     let spec = |name: Arc<str>, partitions, cleanup| TopicSpec {
         name,
@@ -56,6 +57,7 @@ pub fn topics(source: &SourceName, collections: &[&Collection], config: &Config)
         })
         .collect();
     topics.push(spec(Topic::state(source), 1, Cleanup::Compact));
+    topics.insert(0, spec(Topic::people(source), 1, Cleanup::Compact));
     topics
 }
 

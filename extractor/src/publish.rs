@@ -6,16 +6,16 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zenfloe_catalog::{Collection, Path, Step};
-use zenfloe_keyring::Sealer;
+use zenfloe_keyring::{SealKeys, Sealer};
 use zenfloe_log::Append;
 use zenfloe_record::{
-    Headers, Letter, Micros, Origin, Partition, RawHeaders, RawKind, Reason, Stage, TopicPartition, header,
-    partition_of,
+    Headers, KnownValue, Letter, Micros, Origin, Partition, RawHeaders, RawKind, Reason, SourceName, Stage, Topic,
+    TopicPartition, header, partition_of,
 };
 use zenfloe_zendesk::RawRecord;
 
 use crate::import::BadLine;
-use crate::{state, vault};
+use crate::{people, state, vault};
 
 /// Where the records of a collection go.
 pub(crate) struct Target<'c> {
@@ -37,7 +37,10 @@ pub(crate) struct Times {
 
 /// Makes the records of one source.
 pub(crate) struct Publisher {
+    source: SourceName,
+    seal_keys: SealKeys,
     sealer: Sealer,
+    people_at: TopicPartition,
     dead: Arc<str>,
     dead_partitions: Partition,
 }
@@ -59,12 +62,47 @@ const LETTER_OVERHEAD: usize = 4 << 10;
 const HEADER_OVERHEAD: usize = 8;
 
 impl Publisher {
-    pub(crate) fn new(sealer: Sealer, dead: Arc<str>, dead_partitions: Partition) -> Self {
+    pub(crate) fn new(source: &SourceName, seal_keys: &SealKeys, dead_partitions: Partition) -> Self {
         Self {
-            sealer,
-            dead,
+            sealer: Sealer::new(seal_keys, source),
+            seal_keys: seal_keys.clone(),
+            people_at: TopicPartition::new(Topic::people(source), 0),
+            dead: Topic::dead(source),
             dead_partitions,
+            source: source.clone(),
         }
+    }
+
+    /// Appends what a record tells of whom it is.
+    pub(crate) fn people(&mut self, target: &Target<'_>, record: &RawRecord, times: Times, out: &mut Vec<Append>) {
+        for known in people::values(&target.collection.name, &record.json) {
+            let digest = self
+                .seal_keys
+                .record_key(&self.source, KnownValue::PURPOSE, &known.digested());
+            let key = known.key(&digest);
+            let mut headers = Headers::new();
+            let value = self
+                .sealer
+                .seal(times.now, KnownValue::PURPOSE, &key, &known.encode(), &mut headers);
+            out.push(Append {
+                at: self.people_at.clone(),
+                timestamp: None,
+                key: key.into(),
+                value: Some(fitted(value)),
+                headers,
+            });
+        }
+    }
+
+    /// The record that says that everyone of a collection has been published once; none for collections of nobody.
+    pub(crate) fn people_are_complete(&self, collection: &str) -> Option<Append> {
+        people::are_known(collection).then(|| Append {
+            at: self.people_at.clone(),
+            timestamp: None,
+            key: KnownValue::complete_key(collection).into(),
+            value: Some(Bytes::from_static(b"{}")),
+            headers: Headers::new(),
+        })
     }
 
     /// The record itself, or the letter that stands for it (`true`) where it is too large for its topic.

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Collection;
-use zenfloe_keyring::Sealer;
 use zenfloe_log::{Class, Cleanup, Log, LogError, TopicSpec, Writer};
 use zenfloe_pacing::{Backoff, Budget, Leave, Mode, Moment, Next, Schedule};
 use zenfloe_record::{Offset, Partition, SourceName, Topic, TopicPartition};
@@ -185,11 +184,7 @@ impl Stage {
             );
         }
         Ok(Some(Self {
-            publisher: Publisher::new(
-                Sealer::new(&parts.seal_keys, &parts.source),
-                Topic::dead(&parts.source),
-                dead_partitions,
-            ),
+            publisher: Publisher::new(&parts.source, &parts.seal_keys, dead_partitions),
             log,
             looked: (now, state_end),
             resyncs: left.resyncs,

@@ -58,6 +58,18 @@ pub enum StageError {
         /// The record's key.
         key: String,
     },
+    /// A record of the people topic that does not open or cannot be read: whoever it tells of would not be known.
+    #[error(
+        "record {offset} of `{topic}` cannot be read ({why}); whoever it tells of would not be recognised in texts"
+    )]
+    People {
+        /// The people topic.
+        topic: Arc<str>,
+        /// The record's offset.
+        offset: Offset,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another transform configuration is in force.
     #[error(
         "revision {newest} of the transform configuration of `{source_name}` is in force and this configuration is {}; \
@@ -120,7 +132,7 @@ impl StageError {
             Self::NotNewest { .. } | Self::PartitionCount { .. } | Self::Columns(_) | Self::Setting { .. } => {
                 Class::Configuration
             }
-            Self::Rules { .. } => Class::Stop,
+            Self::Rules { .. } | Self::People { .. } => Class::Stop,
         }
     }
 }

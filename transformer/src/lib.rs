@@ -12,6 +12,7 @@
 //! - a row's revision is the number of the configuration that made it; a process whose configuration is
 //!   not the newest stops;
 //! - who is erased is in no row: the rules are read to their end before the first record, and now and then after it;
+//! - a record is transformed when everyone is known whom the source has told of before it;
 //! - nothing opened is written anywhere but through the plan: a letter's value stays sealed as it was.
 //!
 //! What it does not know: what a column means, how a token is made, how a log stores records.
@@ -27,6 +28,7 @@ mod letters;
 mod meter;
 mod parts;
 mod patience;
+mod people;
 mod plans;
 mod progress;
 mod replay;
@@ -44,6 +46,7 @@ pub use config::{Config, Treatment};
 pub use erase::{Erase, ErasedCounts, erase, erase_writer_id};
 pub use error::{Class, StageError};
 pub use letters::{Content, LetterInfo, letters, open_letter};
+pub(crate) use parts::people_group;
 pub use parts::{Drained, Parts, group, replay_group, replay_writer_id, retry_writer_id, rules_writer_id, writer_id};
 pub use progress::{CollectionProgress, Progress, ReplayProgress, Snapshot, Status};
 pub use replay::replay;

@@ -50,6 +50,11 @@ pub fn group(source: &SourceName) -> String {
     format!("zenfloe-transform-{source}")
 }
 
+/// The consumer group under which a source's people are read; it commits nothing.
+pub(crate) fn people_group(source: &SourceName) -> String {
+    format!("zenfloe-transform-{source}-people")
+}
+
 /// The id of the one living writer of a member.
 pub fn writer_id(source: &SourceName, member: &str) -> String {
     format!("zenfloe-transform-{source}-{member}")

@@ -8,7 +8,7 @@ use zenfloe_catalog::Collection;
 use zenfloe_erasure::Layout;
 use zenfloe_keyring::{Marks, Tokens};
 use zenfloe_normalize::{Plan, TablePlan};
-use zenfloe_pii::{Erased, Privacy, TOKEN_CLASSES};
+use zenfloe_pii::{Erased, People, Privacy, TOKEN_CLASSES};
 use zenfloe_record::Topic;
 use zenfloe_registry::{header, subject};
 
@@ -24,6 +24,8 @@ pub(crate) struct Plans {
     pub(crate) privacy: Privacy,
     /// Whoever is erased; nobody as yet.
     pub(crate) suppressed: Suppressed,
+    /// Whom `privacy` knows; nobody as yet.
+    pub(crate) people: People,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -52,10 +54,12 @@ pub(crate) fn compile(parts: &Parts) -> Result<Plans, StageError> {
         what: error.to_string(),
     })?;
     let erased = Erased::new(Marks::new(&parts.token_keys, &parts.source));
+    let people = People::new();
     Ok(Plans {
         by_collection,
-        privacy: privacy.with_erased(erased.clone()),
+        privacy: privacy.with_erased(erased.clone()).with_people(people.clone()),
         suppressed: Suppressed::new(erased),
+        people,
         fingerprint: digest.finalize().into(),
     })
 }

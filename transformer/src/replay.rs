@@ -13,6 +13,7 @@ use crate::config::bytes;
 use crate::erase::Suppressed;
 use crate::meter::Meter;
 use crate::patience::{Stop, or_stopped, patiently};
+use crate::people::Directory;
 use crate::plans::Plans;
 use crate::rules::{Fingerprint, Rules};
 use crate::span::{Bound, Plan};
@@ -90,6 +91,7 @@ struct Job {
 struct Crew {
     writer: Box<dyn Writer>,
     worker: Option<Worker>,
+    directory: Directory,
 }
 
 impl Job {
@@ -132,6 +134,7 @@ impl Job {
             None => None,
             Some(writer) => Some(Crew {
                 writer,
+                directory: Directory::new(&parts, &plans),
                 worker: Some(or_stopped!(worker(parts, plans, &raw, revision, stop).await?)),
             }),
         };
@@ -212,6 +215,7 @@ impl Job {
         }
         let records = Arc::new(batch.records);
         let crew = self.crew.as_mut().expect("no dry run");
+        or_stopped!(crew.directory.follow(&*self.log, stop).await?);
         let worker = crew.worker.take().expect("it is back after every batch");
         let (worker, made) = away(worker, records.clone(), |worker, records| worker.batch(records)).await;
         crew.worker = Some(worker);

@@ -14,6 +14,7 @@ use zenfloe_record::{
 
 use crate::letters::{info, inner_headers, listed, whole};
 use crate::patience::{Stop, or_stopped, patiently};
+use crate::people::Directory;
 use crate::walk::Walk;
 use crate::worker::{Fault, Keying, Made, Worker};
 use crate::{LetterInfo, Parts, StageError, plans, retry_writer_id, topics};
@@ -102,6 +103,8 @@ impl Desk {
         let raw = or_stopped!(topics::raw_topics(&parts, stop).await?);
         let written = or_stopped!(topics::ensure(&parts, &raw, stop).await?);
         let lanes = or_stopped!(plans::lanes(&parts, &mut plans, &raw, &written, stop).await?);
+        let mut directory = Directory::new(&parts, &plans);
+        or_stopped!(directory.follow(&*log, stop).await?);
         let opener = Opener::new(parts.seal_keys, &parts.source);
         let walk = or_stopped!(whole(&*log, &parts.source, stop).await?);
         Ok(Some(Self {

@@ -14,6 +14,7 @@ use crate::goals::Goals;
 use crate::hand::Hand;
 use crate::meter::Meter;
 use crate::patience::{Patience, Stop, or_stopped, patiently};
+use crate::people::Directory;
 use crate::rules::{Began, Fingerprint, Rules};
 use crate::tally::Tally;
 use crate::topics::RawTopic;
@@ -76,6 +77,7 @@ struct Stage {
     worker: Option<Worker>,
     suppressed: Suppressed,
     eraser: Eraser,
+    directory: Directory,
     rules: Rules,
     fingerprint: Fingerprint,
     revision: i32,
@@ -110,6 +112,8 @@ impl Stage {
         let revision = or_stopped!(rules.settle(&*log, &plans.fingerprint, stop).await?);
         topics::check_ids(&raw, &rules, &parts.config)?;
         let lanes = or_stopped!(plans::lanes(&parts, &mut plans, &raw, &written, stop).await?);
+        let mut directory = Directory::new(&parts, &plans);
+        or_stopped!(directory.complete(&parts, stop).await?);
         parts
             .progress
             .begin(revision, raw.iter().map(|topic| topic.collection.name.clone()));
@@ -143,6 +147,7 @@ impl Stage {
             worker: Some(worker),
             suppressed,
             eraser,
+            directory,
             rules,
             fingerprint: plans.fingerprint,
             revision,
@@ -326,6 +331,7 @@ impl Stage {
         }
         let began = self.beginnings(&records);
         let mut patience = Patience::default();
+        or_stopped!(self.directory.follow(&*self.log, stop).await?);
         loop {
             let (mut out, tally) = self.transformed(&records).await?;
             out.extend(began.iter().map(|(at, began)| self.rules.began_record(at, began)));

@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 use zenfloe_catalog::Catalog;
 use zenfloe_extractor::{Import, ImportParts, ImportProgress, ImportSnapshot, Imported, ImportedFile};
-use zenfloe_keyring::Sealer;
 use zenfloe_process::{ExitCode, Failure, stop_on_signal};
 use zenfloe_zendesk::Clock;
 
@@ -32,7 +31,7 @@ pub(crate) async fn import(command: &args::Import) -> Result<(), Failure> {
         config: source.extract.clone(),
         catalog: Catalog::builtin(),
         log: base.log.clone(),
-        sealer: Sealer::new(&keys, name),
+        seal_keys: keys,
         clock: Clock::real(),
     };
     let what = Import {

@@ -58,10 +58,12 @@ impl Stage {
         let is_news = |index: usize| change.as_ref().is_none_or(|change| change.is_new[index]);
         let mut out = Vec::with_capacity(page.records.len() + 4);
         let mut letters = 0;
+        let mut people = Vec::new();
         for (_, record) in page.records.iter().enumerate().filter(|(index, _)| is_news(*index)) {
             let (append, is_letter) = self.publisher.record(&work.target, record, times, &page.request);
             letters += u64::from(is_letter);
             out.push(append);
+            self.publisher.people(&work.target, record, times, &mut people);
         }
         let news = page.records.iter().enumerate().filter(|(index, _)| is_news(*index));
         let errands = work.errands_after(job.track, page, news.map(|(_, record)| record));
@@ -80,6 +82,10 @@ impl Stage {
         shown.completed_at = work.cursor.completed_at;
         shown.records_ever = work.cursor.records;
         shown.held_deletions = change.held as u64;
+        if job.track == Track::Live && page.is_caught_up {
+            people.extend(self.publisher.people_are_complete(name));
+        }
+        out.append(&mut people);
         out.push(state::cursor_record(&self.state_at, name, &work.cursor));
         for (part, value) in change.state {
             out.push(state::ledger_record(&self.state_at, name, &part, value));

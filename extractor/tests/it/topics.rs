@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use zenfloe_keyring::{Opener, SealKeys};
 use zenfloe_log::{Log, Record, partitions_of};
-use zenfloe_record::{Cursor, Letter, RawHeaders, RawKind, SourceName, Topic, TopicPartition, header, partition_of};
+use zenfloe_record::{
+    Cursor, KnownValue, Letter, Owner, RawHeaders, RawKind, SourceName, Topic, TopicPartition, header, partition_of,
+};
 
 /// A raw record: key, kind, text, extraction time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +56,23 @@ impl Topics {
             records.extend(self.log.scan(&at, 0).await.expect("the log answers").0);
         }
         records
+    }
+
+    /// The records of the people topic, and the values among them opened.
+    pub(crate) async fn people(&self) -> (Vec<Record>, Vec<KnownValue>) {
+        let records = self.records(&Topic::people(&self.source)).await;
+        let mut opener = self.opener();
+        let mut opened = |record: &Record| {
+            let mut value = Vec::new();
+            let sealed = record.value.as_deref().expect("nobody is taken away");
+            opener
+                .open(KnownValue::PURPOSE, &record.key, &record.headers, sealed, &mut value)
+                .expect("sealed with this key");
+            KnownValue::decode(&value).expect("the documented form")
+        };
+        let somebody = records.iter().filter(|record| Owner::of_key(&record.key).is_some());
+        let known = somebody.map(&mut opened).collect();
+        (records, known)
     }
 
     fn opener(&self) -> Opener {

@@ -19,6 +19,27 @@ impl Warehouse {
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self(connection))
     }
+
+    /// Shows every text of every table, with the table's name.
+    pub fn each_text(&self, mut show: impl FnMut(&str, &[u8])) -> anyhow::Result<()> {
+        let mut named = self.0.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+        let names: Vec<String> = named
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for name in names {
+            let mut statement = self.0.prepare(&format!("SELECT * FROM \"{name}\""))?;
+            let count = statement.column_count();
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                for index in 0..count {
+                    if let ValueRef::Text(text) | ValueRef::Blob(text) = row.get_ref(index)? {
+                        show(&name, text);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Reader for Warehouse {

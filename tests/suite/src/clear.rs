@@ -1,20 +1,13 @@
 //! Looks for clear-text personal data of the account's people, everywhere but in raw topics.
 
-use zendesk_sim::CanaryClass;
 use zenfloe_oracle::scan::{Canary, Scanner};
 
 use crate::tables::Tables;
 use crate::{Topics, World};
 
 /// The account's unmistakable values that must be nowhere.
-///
-/// Names and postal addresses within free text are found by a dictionary of known people, which the transformer does
-/// not have yet; all other values, and names and addresses that stand in fields of their own alone, are looked for.
 pub fn canaries(world: &World) -> Vec<Canary> {
-    let is_found = |canary: &zendesk_sim::Canary| {
-        !(canary.in_free_text && matches!(canary.class, CanaryClass::Person | CanaryClass::Address))
-    };
-    let all = world.simulator.directory().into_iter().filter(is_found);
+    let all = world.simulator.directory().into_iter();
     all.map(|canary| Canary {
         value: canary.value,
         class: canary.class.name().to_owned(),

@@ -5,6 +5,7 @@ mod dead;
 mod erase;
 mod flaky;
 mod live;
+mod people;
 mod raw;
 mod registry;
 mod replay;

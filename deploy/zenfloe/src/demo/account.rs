@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zendesk_sim::{AccountSpec, Clock, Collection, Credentials, Limits, SimConfig, Simulator, Truth};
+use zenfloe_oracle::scan::Canary;
 use zenfloe_process::{ExitCode, Failure};
 
 use super::Files;
@@ -98,6 +99,16 @@ impl DemoAccount {
             ),
             changes => format!("the same account, {changes} changes later: {tickets} tickets and {users} users"),
         }
+    }
+
+    /// Every unmistakable value of its people.
+    pub(crate) fn canaries(&self) -> Vec<Canary> {
+        let all = self.simulator.directory().into_iter();
+        all.map(|held| Canary {
+            value: held.value,
+            class: held.class.name().to_owned(),
+        })
+        .collect()
     }
 
     /// Its address.

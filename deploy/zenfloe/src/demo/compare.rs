@@ -11,30 +11,40 @@ use super::SOURCE;
 use super::account::DemoAccount;
 use crate::config::Config;
 use crate::parts;
+use zenfloe_oracle::scan::{Canary, Scanner};
 use zenfloe_oracle::sqlite::Warehouse;
 
 /// What the comparison found.
-pub(crate) struct Report(zenfloe_oracle::compare::Report);
+pub(crate) struct Report {
+    rows: zenfloe_oracle::compare::Report,
+    /// Personal values that were looked for in every text of every table.
+    pub(crate) values: usize,
+    /// Where one was found; kinds and places, never values.
+    pub(crate) leaks: Vec<String>,
+}
 
 impl std::ops::Deref for Report {
     type Target = zenfloe_oracle::compare::Report;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.rows
     }
 }
 
 impl Report {
     /// An error unless every row equals the account's.
     pub(crate) fn verdict(&self) -> Result<(), Failure> {
-        if self.different == 0 {
+        let what = if self.different > 0 {
+            format!(
+                "{} differences, the first of them:\n  {}",
+                self.different,
+                self.differences.join("\n  ")
+            )
+        } else if let Some(leak) = self.leaks.first() {
+            format!("{} values in clear text, the first of them: {leak}", self.leaks.len())
+        } else {
             return Ok(());
-        }
-        let what = format!(
-            "{} differences, the first of them:\n  {}",
-            self.different,
-            self.differences.join("\n  ")
-        );
+        };
         Err(Failure::new(ExitCode::Differs, what)
             .remedy("this is a fault of ours: please report it with the output above"))
     }
@@ -71,5 +81,19 @@ pub(crate) fn compare(
             });
         compare_collection(&oracle, collection, truths, &mut warehouse, &mut report).map_err(failed)?;
     }
-    Ok(Report(report))
+    let (values, leaks) = leaks(account, &warehouse).map_err(failed)?;
+    Ok(Report {
+        rows: report,
+        values,
+        leaks,
+    })
+}
+
+/// Looks for every personal value of the account in every text of every table.
+fn leaks(account: &DemoAccount, warehouse: &Warehouse) -> anyhow::Result<(usize, Vec<String>)> {
+    let canaries: Vec<Canary> = account.canaries();
+    let scanner = Scanner::new(&canaries);
+    let mut leaks = Vec::new();
+    warehouse.each_text(|table, text| leaks.extend(scanner.scan(table, text)))?;
+    Ok((canaries.len(), leaks))
 }

@@ -186,6 +186,11 @@ fn summary(files: &Files<'_>, report: &compare::Report, totals: &Totals, began: 
         "{} cells compared with the account, {} differ",
         report.cells, report.different
     );
+    println!(
+        "{} personal values of the account looked for in every text, {} found",
+        report.values,
+        report.leaks.len()
+    );
     let database = files.at("warehouse.sqlite");
     let query = "SELECT status, count(*) AS tickets, count(DISTINCT requester_id) AS requesters FROM tickets GROUP BY status ORDER BY 2 DESC";
     println!("\nQuery it:\n  sqlite3 -box {} \"{query}\"", database.display());

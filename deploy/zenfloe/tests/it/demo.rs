@@ -18,7 +18,9 @@ fn the_demo_ends_well_and_a_second_run_moves_only_what_changed() {
     let first = demo(folder.path());
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     assert!(
-        first.out.contains("0 differ") && first.out.contains("sqlite3 -box"),
+        first.out.contains("0 differ")
+            && first.out.contains("in every text, 0 found")
+            && first.out.contains("sqlite3 -box"),
         "{}",
         first.out
     );

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 use zendesk_sim::Collection;
+use zenfloe_log::Record;
+use zenfloe_record::{KnownValue, Owner};
 
 use super::{Desk, SPEED, still};
 
@@ -158,4 +160,35 @@ async fn what_changes_in_the_last_minute_waits_and_is_not_forgotten() {
     desk.pass().await;
     desk.pass().await;
     desk.prove_complete().await;
+}
+
+#[tokio::test]
+async fn everyone_is_told_of_before_the_first_ticket_and_nobody_in_clear_text() {
+    let desk = Desk::start(still(200, 4), SPEED);
+    desk.pass().await;
+    let (records, known) = desk.bench.topics.people().await;
+    let completed: Vec<_> = records
+        .iter()
+        .filter_map(|record| KnownValue::complete_of(&record.key))
+        .collect();
+    assert_eq!(completed.len(), 2, "{completed:?}");
+    for truth in desk.simulator.records(Collection::Users) {
+        let user: Value = serde_json::from_str(&truth.json).expect("JSON");
+        let held: Vec<_> = known.iter().filter(|known| known.of == Owner::User(truth.id)).collect();
+        for name in ["name", "email", "phone", "alias", "external_id"] {
+            let value = user[name].as_str();
+            assert!(
+                value.is_none_or(|value| held.iter().any(|known| known.value == value.trim())),
+                "`{name}` of user {}",
+                truth.id
+            );
+        }
+    }
+    assert!(known.iter().any(|known| matches!(known.of, Owner::Organization(_))));
+    for canary in desk.simulator.directory() {
+        let needle = canary.value.as_bytes();
+        let is_in = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+        let leaks = |record: &Record| is_in(&record.key) || record.value.as_deref().is_some_and(is_in);
+        assert!(!records.iter().any(leaks), "a {}", canary.class.name());
+    }
 }

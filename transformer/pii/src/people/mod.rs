@@ -110,6 +110,15 @@ impl People {
             .reserve(values);
     }
 
+    /// Knows from now on what `others` know, and nothing else; `others` know nobody any more.
+    pub fn become_those(&self, others: &Self) {
+        if Arc::ptr_eq(&self.store, &others.store) {
+            return;
+        }
+        let theirs = std::mem::take(&mut *others.store.write().unwrap_or_else(PoisonError::into_inner));
+        *self.store.write().unwrap_or_else(PoisonError::into_inner) = theirs;
+    }
+
     /// Bytes of memory that the people take.
     pub fn memory(&self) -> usize {
         self.read().memory()

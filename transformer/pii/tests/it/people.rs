@@ -148,6 +148,12 @@ fn people_come_and_go_while_texts_are_read() {
     assert!(people.forget(Identifier::Name, "Ann Lee", &phones));
     assert_eq!(redacted(&mut privacy, "Ann Lee, hi Ann"), "Ann Lee, hi Ann");
     assert!(!people.forget(Identifier::Name, "Ann Lee", &phones));
+    let others = People::new();
+    others.learn(Identifier::Name, "Jo Marsh", &phones);
+    people.learn(Identifier::Name, "Ann Lee", &phones);
+    people.become_those(&others);
+    assert_eq!(shape(&redacted(&mut privacy, "Ann Lee, Jo Marsh")), "Ann Lee, [person]");
+    assert!(others.is_empty());
     assert!(!people.learn(Identifier::Name, "May", &phones) && !people.learn(Identifier::Name, " ", &phones));
 }
 
