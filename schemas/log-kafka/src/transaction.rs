@@ -143,8 +143,9 @@ impl Sender {
 
     /// Aborts a transaction of one record in each partition of the topics of the one that was lost.
     ///
-    /// A broker (4.3.1) that ended a transaction for its age soon after its own start was seen to leave no marker in the
-    /// partitions: what had been sent stood open there, and this writer's next commit would have shown it.
+    /// A broker of Kafka 4.3.0 to 4.4.0 that ends a transaction while partitions have no leader (its own start, alone in
+    /// its cluster) leaves no marker in them (KAFKA-20734): what had been sent stands open there, and this writer's next
+    /// commit would show it.
     fn sweep(&mut self) -> Result<(), LogError> {
         let broom = |at: TopicPartition| Append {
             at,

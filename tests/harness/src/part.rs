@@ -45,13 +45,13 @@ pub(crate) struct Artifact {
 
 /// Apache Kafka: broker and controller.
 pub(crate) const KAFKA: Part = Part {
-    name: "kafka-4.3.1",
-    pins: include_str!("../pins/kafka-4.3.1.sha256"),
+    name: "kafka-4.2.2",
+    pins: include_str!("../pins/kafka-4.2.2.sha256"),
     source: Source::Libraries(&[
         Artifact {
             group: "org.apache.kafka",
             name: "kafka_2.13",
-            version: "4.3.1",
+            version: "4.2.2",
         },
         // The broker's POM brings no logger, and without one it starts silently.
         Artifact {

@@ -1,9 +1,11 @@
 //! The simulated account of the demo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zendesk_sim::{AccountSpec, Clock, Collection, Credentials, Limits, SimConfig, Simulator, Truth};
 use zenfloe_oracle::scan::Canary;
@@ -17,8 +19,9 @@ pub(crate) struct DemoAccount {
     simulator: Simulator,
     credentials: Credentials,
     changes: usize,
-    /// The highest id of each collection before this run's changes.
-    newest_before: BTreeMap<&'static str, i64>,
+    /// What all passes so far have shown.
+    shown: Shown,
+    shown_file: PathBuf,
     /// The SLA clocks of each ticket as they were last served: they move without any change of the ticket, and
     /// the simulator forgets with its process what it served.
     clocks: PathBuf,
@@ -28,6 +31,30 @@ pub(crate) struct DemoAccount {
 
 /// An SLA sideload and the ticket's version with which it was served.
 type Served = (i64, Value);
+
+/// What passes have shown, as the demo's folder keeps it.
+#[derive(Default, Serialize, Deserialize)]
+struct Shown {
+    /// The highest id of each collection at the end of the last pass.
+    newest: BTreeMap<String, i64>,
+    /// Rows of each collection that were made and removed between two passes: nobody could see them.
+    unseen: BTreeMap<String, BTreeSet<i64>>,
+}
+
+impl Shown {
+    /// Notes what a pass that has ended could see of a collection.
+    fn note(&mut self, collection: &str, rows: impl Iterator<Item = Truth>) {
+        let before = self.newest.get(collection).copied().unwrap_or(0);
+        let mut newest = before;
+        for row in rows {
+            newest = newest.max(row.id);
+            if row.is_removed && row.id > before {
+                self.unseen.entry(collection.to_owned()).or_default().insert(row.id);
+            }
+        }
+        self.newest.insert(collection.to_owned(), newest);
+    }
+}
 
 /// Far more than the demo asks for; told in headers, as Zendesk does.
 const REQUESTS_A_MINUTE: u32 = 100_000;
@@ -69,20 +96,13 @@ impl DemoAccount {
         }
         let tickets = simulator.with_account(|account| account.len(Collection::Tickets));
         let changes = if is_first { 0 } else { (tickets / 50).max(10) };
-        let newest = |collection: Collection| {
-            let ids = simulator.records(collection).map(|truth| truth.id);
-            (collection.name(), ids.max().unwrap_or(0))
-        };
-        let newest_before = match changes {
-            0 => BTreeMap::new(),
-            _ => Collection::ALL.into_iter().map(newest).collect(),
-        };
         simulator.apply_random(changes, u64::try_from(now()).unwrap_or(0));
         Ok(Self {
             simulator,
             credentials,
             changes,
-            newest_before,
+            shown: read_kept(&files.at("shown.json")),
+            shown_file: files.at("shown.json"),
             clocks: files.at("served-slas.json"),
             time: files.at("account.time"),
         })
@@ -150,33 +170,47 @@ impl DemoAccount {
         self.simulator.records(collection).map(with_clocks).collect()
     }
 
-    /// Claims that a row was made and removed by this run's changes, before anyone could see it.
+    /// Claims that a row was made and removed between two passes, before anyone could see it.
     pub(crate) fn is_unseen(&self, collection: &str, truth: &Truth) -> bool {
-        let before = self.newest_before.get(collection).copied();
-        truth.is_removed && before.is_some_and(|before| truth.id > before)
+        self.shown
+            .unseen
+            .get(collection)
+            .is_some_and(|ids| ids.contains(&truth.id))
     }
 
-    /// Keeps what was served over the end of the process.
-    pub(crate) fn keep_clocks(&self) -> Result<(), Failure> {
+    /// Keeps what a pass that has ended was shown over the end of the process.
+    pub(crate) fn keep_shown(&mut self) -> Result<(), Failure> {
+        for collection in Collection::ALL {
+            self.shown.note(collection.name(), self.simulator.records(collection));
+        }
+        write_kept(&self.shown_file, &self.shown)?;
+        self.keep_clocks()
+    }
+
+    fn keep_clocks(&self) -> Result<(), Failure> {
         let mut clocks = self.kept_clocks();
         for served in self.simulator.served_slas() {
             if let Some(slas) = served.json.as_deref().and_then(|json| serde_json::from_str(json).ok()) {
                 clocks.insert(served.id, (served.version, slas));
             }
         }
-        let text = serde_json::to_string(&clocks).expect("JSON values under numbers serialise");
-        std::fs::write(&self.clocks, text).map_err(|error| {
-            Failure::new(
-                ExitCode::Failed,
-                format!("`{}` cannot be written: {error}", self.clocks.display()),
-            )
-        })
+        write_kept(&self.clocks, &clocks)
     }
 
     fn kept_clocks(&self) -> BTreeMap<i64, Served> {
-        let text = std::fs::read_to_string(&self.clocks).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+        read_kept(&self.clocks)
     }
+}
+
+/// What an earlier run kept in a file; nothing where there is none.
+fn read_kept<T: DeserializeOwned + Default>(path: &Path) -> T {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn write_kept(path: &Path, kept: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(kept).expect("JSON values under names and numbers serialise");
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {

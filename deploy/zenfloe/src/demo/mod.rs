@@ -37,7 +37,7 @@ pub(crate) async fn demo(command: &Demo) -> Result<(), Failure> {
     let stop = stop_on_signal().map_err(|error| Failure::from_error(ExitCode::Failed, &error))?;
     let files = Files { folder: &command.dir };
     let is_first = prepare(&files)?;
-    let account = DemoAccount::open(command, &files, is_first)?;
+    let mut account = DemoAccount::open(command, &files, is_first)?;
     println!("{}", account.greeting());
     write_config(&files, &account)?;
     let config = Config::load(&files.at("zenfloe.toml"))?;
@@ -50,7 +50,7 @@ pub(crate) async fn demo(command: &Demo) -> Result<(), Failure> {
         }
         account.let_the_last_minute_pass()?;
         totals.add(&run_pass(&config, &stop).await?);
-        account.keep_clocks()?;
+        account.keep_shown()?;
         if stop.is_cancelled() {
             println!("stopped; the next run goes on here");
             return Ok(());
