@@ -10,6 +10,7 @@ use zenfloe_log::{Log, Record};
 use zenfloe_log_kafka::{KafkaConfig, KafkaLog};
 use zenfloe_record::{
     CleanHeaders, CleanKey, CleanKind, Origin, RawHeaders, RawKind, RowVersion, SourceName, Topic, TopicPartition,
+    header,
 };
 
 use crate::World;
@@ -122,7 +123,7 @@ impl Topics {
         Ok(all)
     }
 
-    /// Every clean record of every table.
+    /// Every clean record of every table as it was first written: an erasure writes rows anew, with purpose.
     pub async fn clean(&self) -> anyhow::Result<Vec<CleanRecord>> {
         let mut all = Vec::new();
         for topic in self.names("clean.").await? {
@@ -130,6 +131,9 @@ impl Topics {
                 .context("a clean topic")?
                 .to_owned();
             for record in self.records(&topic).await? {
+                if record.headers.get(header::REWRITTEN).is_some() {
+                    continue;
+                }
                 let headers = CleanHeaders::decode(&record.headers)?;
                 all.push(CleanRecord {
                     table: table.clone(),

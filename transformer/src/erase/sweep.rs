@@ -130,7 +130,8 @@ impl Job<'_> {
                 kind,
                 ..headers.clone()
             }
-            .encode(),
+            .encode()
+            .with(zenfloe_record::header::REWRITTEN, "1"),
         };
         let version = headers.version;
         match held.get_mut(&record.key) {
