@@ -47,18 +47,39 @@ pub struct Oracle {
     pub source: String,
     /// The key of the tokens.
     pub root: TokenRoot,
-    /// Users who were deleted for good: see [`erased_users`].
-    pub erased: BTreeSet<i64>,
+    /// Who was deleted for good.
+    pub erased: Erased,
 }
 
-/// The users among these records whom Zendesk deleted for good.
-pub fn erased_users<'r>(users: impl IntoIterator<Item = &'r Value>) -> BTreeSet<i64> {
-    let is_erased = |user: &&Value| user["permanently_deleted"] == true;
-    users
-        .into_iter()
-        .filter(is_erased)
-        .filter_map(|user| user["id"].as_i64())
-        .collect()
+/// Users whom Zendesk deleted for good.
+#[derive(Default)]
+pub struct Erased {
+    users: BTreeSet<i64>,
+    tokens: BTreeSet<String>,
+}
+
+impl Erased {
+    /// Finds them among user records; `values` are all that identify anyone, each with its user.
+    pub fn of<'r>(
+        records: impl IntoIterator<Item = &'r Value>,
+        values: impl IntoIterator<Item = (i64, String)>,
+        source: &str,
+        root: &TokenRoot,
+    ) -> Self {
+        const KINDS: [Class; 4] = [Class::Email, Class::Phone, Class::Person, Class::Handle];
+        let is_erased = |user: &&Value| user["permanently_deleted"] == true;
+        let users: BTreeSet<i64> = records
+            .into_iter()
+            .filter(is_erased)
+            .filter_map(|user| user["id"].as_i64())
+            .collect();
+        let tokens = values
+            .into_iter()
+            .filter(|(user, _)| users.contains(user))
+            .flat_map(|(_, value)| KINDS.map(|class| root.token(source, class, &value)))
+            .collect();
+        Self { users, tokens }
+    }
 }
 
 impl Oracle {
@@ -123,16 +144,18 @@ impl Oracle {
         self.without_erased(table, Row { key, cells, deleted })
     }
 
-    /// A row of somebody who was erased keeps its key alone; texts that such a user wrote are gone.
+    /// A row of somebody who was erased keeps its key alone; texts that such a user wrote are gone, and so are the
+    /// tokens of all that identified somebody, wherever they stand.
     fn without_erased(&self, table: &Table, mut row: Row) -> Row {
         let is_erased = |column: &Option<String>| {
             let cell = column.as_ref().and_then(|column| row.cells.get(column));
-            matches!(cell, Some(Cell::Long(id)) if self.erased.contains(id))
+            matches!(cell, Some(Cell::Long(id)) if self.erased.users.contains(id))
         };
         let (is_own, is_author) = (is_erased(&table.erase.person), is_erased(&table.erase.author));
         for column in &table.columns {
             let is_text = column.class == Class::Text && column.r#type == ColumnType::String;
-            let is_lost = (is_own && !table.key.contains(&column.name)) || (is_author && is_text);
+            let is_token = matches!(&row.cells[&column.name], Cell::Text(text) if self.erased.tokens.contains(text));
+            let is_lost = is_token || (is_own && !table.key.contains(&column.name)) || (is_author && is_text);
             if is_lost {
                 row.cells.insert(column.name.clone(), Cell::Null);
             }

@@ -8,7 +8,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use zendesk_sim::Collection;
 use zenfloe_catalog::Catalog;
 use zenfloe_oracle::compare::{Reader, Report, Truth, compare};
-use zenfloe_oracle::oracle::{Oracle, erased_users};
+use zenfloe_oracle::oracle::{Erased, Oracle};
 use zenfloe_oracle::token::TokenRoot;
 
 use crate::world::SOURCE;
@@ -110,10 +110,13 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
         .records(Collection::Users)
         .filter_map(|truth| serde_json::from_str(&truth.json).ok())
         .collect();
+    let root = TokenRoot::parse(&world.token_key()?);
+    let values = world.simulator.directory().into_iter();
+    let values = values.filter_map(|canary| Some((canary.user_id?, canary.value)));
     let oracle = Oracle {
-        erased: erased_users(&users),
+        erased: Erased::of(&users, values, SOURCE, &root),
         source: SOURCE.into(),
-        root: TokenRoot::parse(&world.token_key()?),
+        root,
     };
     let clocks = published_clocks(world, tickets)?;
     let mut report = Report::default();

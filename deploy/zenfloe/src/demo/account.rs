@@ -170,6 +170,12 @@ impl DemoAccount {
         self.simulator.records(collection).map(with_clocks).collect()
     }
 
+    /// All that identifies anyone, each value with its user.
+    pub(crate) fn identifying(&self) -> impl Iterator<Item = (i64, String)> {
+        let all = self.simulator.directory().into_iter();
+        all.filter_map(|canary| Some((canary.user_id?, canary.value)))
+    }
+
     /// Claims that a row was made and removed between two passes, before anyone could see it.
     pub(crate) fn is_unseen(&self, collection: &str, truth: &Truth) -> bool {
         self.shown

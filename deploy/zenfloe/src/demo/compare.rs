@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use zenfloe_oracle::compare::{Truth, compare as compare_collection};
-use zenfloe_oracle::oracle::{Oracle, erased_users};
+use zenfloe_oracle::oracle::{Erased, Oracle};
 use zenfloe_oracle::token::TokenRoot;
 use zenfloe_process::{ExitCode, Failure};
 
@@ -61,10 +61,11 @@ pub(crate) fn compare(
         |error: anyhow::Error| Failure::new(ExitCode::Failed, format!("the tables cannot be compared: {error:#}"));
     let key = std::fs::read_to_string(token_key).map_err(|error| failed(error.into()))?;
     let users: Vec<_> = account.truths("users").into_iter().map(|(record, _)| record).collect();
+    let root = TokenRoot::parse(&key);
     let oracle = Oracle {
-        erased: erased_users(&users),
+        erased: Erased::of(&users, account.identifying(), SOURCE, &root),
         source: SOURCE.into(),
-        root: TokenRoot::parse(&key),
+        root,
     };
     let mut warehouse = Warehouse::open(database).map_err(failed)?;
     let mut report = zenfloe_oracle::compare::Report::default();
