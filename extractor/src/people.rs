@@ -7,11 +7,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use zenfloe_record::{KnownKind, KnownValue, Owner};
 
-/// Collections whose records are somebody.
-pub(crate) fn are_known(collection: &str) -> bool {
-    matches!(collection, "users" | "organizations")
-}
-
 /// A user or an organization, as far as it identifies; whatever has another type than expected says nothing.
 #[derive(Deserialize)]
 struct Somebody {
@@ -32,7 +27,7 @@ struct Somebody {
 
 /// The values of a record's owner; none for records of other collections, and for one that nobody can read.
 pub(crate) fn values(collection: &str, json: &[u8]) -> Vec<KnownValue> {
-    if !are_known(collection) {
+    if !Owner::are(collection) {
         return Vec::new();
     }
     let Ok(somebody) = serde_json::from_slice::<Somebody>(json) else {

@@ -9,8 +9,8 @@ use zenfloe_catalog::{Collection, Path, Step};
 use zenfloe_keyring::{SealKeys, Sealer};
 use zenfloe_log::Append;
 use zenfloe_record::{
-    Headers, KnownValue, Letter, Micros, Origin, Partition, RawHeaders, RawKind, Reason, SourceName, Stage, Topic,
-    TopicPartition, header, partition_of,
+    Headers, KnownValue, Letter, Micros, Origin, Owner, Partition, RawHeaders, RawKind, Reason, SourceName, Stage,
+    Topic, TopicPartition, header, partition_of,
 };
 use zenfloe_zendesk::RawRecord;
 
@@ -96,7 +96,7 @@ impl Publisher {
 
     /// The record that says that everyone of a collection has been published once; none for collections of nobody.
     pub(crate) fn people_are_complete(&self, collection: &str) -> Option<Append> {
-        people::are_known(collection).then(|| Append {
+        Owner::are(collection).then(|| Append {
             at: self.people_at.clone(),
             timestamp: None,
             key: KnownValue::complete_key(collection).into(),

@@ -97,7 +97,7 @@ impl Directory {
     /// A collection of people that is read and has not been told of in whole.
     fn missing<'p>(&self, parts: &'p Parts) -> Option<&'p str> {
         let names = parts.collections.iter().map(|collection| collection.name.as_str());
-        let mut people = names.filter(|name| matches!(*name, "users" | "organizations"));
+        let mut people = names.filter(|name| Owner::are(name));
         people.find(|name| !self.complete.contains(*name))
     }
 

@@ -264,7 +264,8 @@ impl Job {
     }
 }
 
-async fn worker(
+/// A worker beside the live one: its rows have keys of their own.
+pub(crate) async fn worker(
     parts: Parts,
     mut plans: Plans,
     raw: &[RawTopic],

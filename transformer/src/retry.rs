@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use zenfloe_keyring::Opener;
 use zenfloe_log::{Append, Log, Record, Writer};
 use zenfloe_record::{
     CleanHeaders, CleanKey, Headers, Letter, Offset, Origin, Partition, Positions, SourceName, Stage, Topic,
@@ -15,8 +14,9 @@ use zenfloe_record::{
 use crate::letters::{info, inner_headers, listed, whole};
 use crate::patience::{Stop, or_stopped, patiently};
 use crate::people::Directory;
+use crate::replay::worker;
 use crate::walk::Walk;
-use crate::worker::{Fault, Keying, Made, Worker};
+use crate::worker::{Fault, Made, Worker};
 use crate::{LetterInfo, Parts, StageError, plans, retry_writer_id, topics};
 
 /// Which letters are tried again.
@@ -79,7 +79,7 @@ enum Failed {
 impl Desk {
     async fn open(mut parts: Parts, which: &Which, stop: &Stop) -> Result<Option<Self>, StageError> {
         let log = parts.log.clone();
-        let mut plans = plans::compile(&parts)?;
+        let plans = plans::compile(&parts)?;
         let writer = or_stopped!(patiently!(stop, log.writer(&retry_writer_id(&parts.source)).await));
         let rules = or_stopped!(topics::rules_of(&parts, stop).await?);
         let revision = rules.in_force(&plans.fingerprint)?;
@@ -101,24 +101,16 @@ impl Desk {
         parts.caught_up = CancellationToken::new();
         parts.caught_up.cancel();
         let raw = or_stopped!(topics::raw_topics(&parts, stop).await?);
-        let written = or_stopped!(topics::ensure(&parts, &raw, stop).await?);
-        let lanes = or_stopped!(plans::lanes(&parts, &mut plans, &raw, &written, stop).await?);
         let mut directory = Directory::new(&parts, &plans);
         or_stopped!(directory.follow(&*log, stop).await?);
-        let opener = Opener::new(parts.seal_keys, &parts.source);
-        let walk = or_stopped!(whole(&*log, &parts.source, stop).await?);
+        let source = parts.source.clone();
+        let worker = or_stopped!(worker(parts, plans, &raw, revision, stop).await?);
+        let walk = or_stopped!(whole(&*log, &source, stop).await?);
         Ok(Some(Self {
             log,
-            source: parts.source,
+            source,
             writer,
-            worker: Worker::new(
-                lanes,
-                written,
-                opener,
-                (plans.privacy, plans.suppressed),
-                revision,
-                Keying::Versioned,
-            ),
+            worker,
             chosen: chosen.into_iter().map(|info| (info.partition, info.offset)).collect(),
             walk,
         }))

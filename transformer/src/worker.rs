@@ -226,9 +226,7 @@ impl Worker {
         }
         Ok(())
     }
-}
 
-impl Worker {
     /// What Zendesk has deleted for good is asked to be erased, once.
     fn requests(&self, lane: &Lane, headers: &RawHeaders, erased: &Erased) -> Option<Append> {
         let is_own = |row: &&OutRow| row.kind == CleanKind::Delete && lane.sinks[row.table].own != Own::Neither;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zenfloe_record::{Fence, FenceScope, Offset, Origin, Partition, RowVersion};
 
-use crate::TableShape;
+use crate::{LoadError, TableShape};
 
 /// What a table keeps of a row's states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -173,6 +173,20 @@ impl Flush {
         }
     }
 
+    /// Refuses the flush where the destination has entered more erasures than its rows have been cleaned by.
+    ///
+    /// Contract: `entered` was read after the flush moved its positions, in a later statement, or still holds.
+    pub fn refuse_behind(&self, entered: u64) -> Result<(), LoadError> {
+        if entered <= self.erasures {
+            return Ok(());
+        }
+        Err(LoadError::Behind {
+            table: self.target.table.to_string(),
+            entered,
+            known: self.erasures,
+        })
+    }
+
     /// The same flush with its rows changed: `None` from `change` keeps a row as it is.
     #[must_use]
     pub fn changed(&self, mut change: impl FnMut(&Row) -> Option<Row>) -> Self {
@@ -256,6 +270,16 @@ pub enum Suppression {
     /// What identifies somebody. Later flushes bring it no more: whoever offers them has cleaned their rows
     /// ([`Flush::erasures`]).
     Erasure(Erasure),
+}
+
+impl Suppression {
+    /// The erasure that it is, if it is one.
+    pub fn erasure(&self) -> Option<&Erasure> {
+        match self {
+            Self::Erasure(erasure) => Some(erasure),
+            Self::Rows(_) | Self::Column { .. } => None,
+        }
+    }
 }
 
 /// What an erasure does to one table.

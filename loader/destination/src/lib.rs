@@ -25,7 +25,7 @@ mod shape;
 mod text;
 
 pub use decode::{DecodeError, Value};
-pub use erase::{is_token, without_tokens};
+pub use erase::{TextColumn, empty_texts, take_out};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
 pub use finding::Finding;

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use zenfloe_destination::{ErasedToken, Erasure, Flush, LoadError, Suppression, Target, is_token, without_tokens};
+use zenfloe_destination::{Erasure, Suppression, Target, TextColumn, empty_texts, take_out};
 use zenfloe_record::Fence;
 
 use crate::driver::Statement;
 use crate::error::broken;
 use crate::fence::clean;
-use crate::rules::{Found, Rules};
+use crate::rules::Found;
 use crate::session::{Open, Trouble, Warehouse, Work};
 use crate::sql::{SUPPRESSED, ident, text};
-
-/// Tokens of one statement: each is looked for in every text of the table.
-const TOKENS_AT_ONCE: usize = 25;
 
 /// What takes somebody out of a table.
 pub(crate) fn clean_erasure(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<Statement> {
@@ -22,48 +19,24 @@ pub(crate) fn clean_erasure(target: &Target, found: &[Found], erasure: &Erasure)
     let rows = fence.and_then(|fence| clean(target, found, &[&fence]));
     let statement = |sql| Statement::new(&target.table, sql);
     let mut statements: Vec<Statement> = rows.into_iter().collect();
-    statements.extend(take_out(target, found, erasure).into_iter().map(statement));
+    let texts = found.iter().filter(|column| column.is_emptied());
+    let texts: Vec<TextColumn> = texts.filter_map(text_column).collect();
+    let holds = |text: &str, token: &str| format!("CONTAINS({text}, '{token}')");
+    let updates = take_out(&ident(&target.table), &texts, erasure, holds);
+    statements.extend(updates.into_iter().map(statement));
     statements.extend(drop_texts(target, found, erasure).map(statement));
     statements
 }
 
-/// A column of texts as text, and what makes the column's type of it again.
-fn text_of(column: &Found) -> Option<(String, &'static str)> {
+/// A column of texts; `None` for others.
+fn text_column(column: &Found) -> Option<TextColumn> {
     let name = ident(&column.name);
-    match column.kind.as_str() {
-        "TEXT" => Some((name, "")),
-        "VARIANT" => Some((format!("TO_JSON({name})"), "PARSE_JSON")),
-        _ => None,
-    }
-}
-
-fn take_out(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<String> {
-    let emptied = found.iter().filter(|column| column.is_emptied());
-    let texts: Vec<_> = emptied.filter_map(|column| Some((column, text_of(column)?))).collect();
-    let tokens: Vec<ErasedToken> = erasure.tokens.iter().filter(|token| is_token(token)).cloned().collect();
-    let update = |tokens: &[ErasedToken]| {
-        let (mut sets, mut holds) = (Vec::new(), Vec::new());
-        for (column, (text, again)) in &texts {
-            sets.push(format!(
-                "{} = {again}({})",
-                ident(&column.name),
-                without_tokens(text, tokens)
-            ));
-            holds.extend(
-                tokens
-                    .iter()
-                    .map(|erased| format!("CONTAINS({text}, '{}')", erased.token)),
-            );
-        }
-        format!(
-            "UPDATE {} SET {} WHERE {}",
-            ident(&target.table),
-            sets.join(", "),
-            holds.join(" OR ")
-        )
+    let (text, again): (_, fn(String) -> String) = match column.kind.as_str() {
+        "TEXT" => (name.clone(), |text| text),
+        "VARIANT" => (format!("TO_JSON({name})"), |text| format!("PARSE_JSON({text})")),
+        _ => return None,
     };
-    let chunks = tokens.chunks(TOKENS_AT_ONCE).filter(|_| !texts.is_empty());
-    chunks.map(update).collect()
+    Some(TextColumn { name, text, again })
 }
 
 /// Empties the texts that somebody wrote; `None` where the table has none.
@@ -73,42 +46,15 @@ fn drop_texts(target: &Target, found: &[Found], erasure: &Erasure) -> Option<Str
     let id: i64 = scope.value.parse().ok()?;
     let is_text = |column: &&Found| column.is_emptied() && columns.contains(&column.name);
     let texts: Vec<String> = found.iter().filter(is_text).map(|column| ident(&column.name)).collect();
-    let sets: Vec<String> = texts.iter().map(|name| format!("{name} = NULL")).collect();
-    let holds: Vec<String> = texts.iter().map(|name| format!("{name} IS NOT NULL")).collect();
-    (!texts.is_empty()).then(|| {
-        format!(
-            "UPDATE {} SET {} WHERE {} = {id} AND ({})",
-            ident(&target.table),
-            sets.join(", "),
-            ident(&author.name),
-            holds.join(" OR ")
-        )
-    })
+    empty_texts(&ident(&target.table), &ident(&author.name), &id.to_string(), &texts)
 }
 
 /// The statements of every erasure among what is suppressed.
 pub(crate) fn clean_erasures(target: &Target, found: &[Found], what: &[Suppression]) -> Vec<Statement> {
-    let erasures = what.iter().filter_map(|one| match one {
-        Suppression::Erasure(erasure) => Some(erasure),
-        Suppression::Rows(_) | Suppression::Column { .. } => None,
-    });
+    let erasures = what.iter().filter_map(Suppression::erasure);
     erasures
         .flat_map(|erasure| clean_erasure(target, found, erasure))
         .collect()
-}
-
-/// Refuses a flush whose rows may hold who was erased since.
-///
-/// Contract: the rules were read after the flush moved its positions, in a later statement, or still hold.
-pub(crate) fn refuse_behind(flush: &Flush, rules: &Rules) -> Result<(), LoadError> {
-    if rules.erasures <= flush.erasures {
-        return Ok(());
-    }
-    Err(LoadError::Behind {
-        table: flush.target.table.to_string(),
-        entered: rules.erasures,
-        known: flush.erasures,
-    })
 }
 
 /// See [`zenfloe_destination::Destination::erased`].

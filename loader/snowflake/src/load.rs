@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use zenfloe_destination::{Flush, LoadError, Loaded, RefusedRow};
 
-use crate::erase::refuse_behind;
 use crate::error::{ApiError, broken};
 use crate::fence::{acting, clean, enter};
 use crate::ledger::{compare_and_swap, explain};
@@ -113,7 +112,8 @@ impl Load<'_> {
             known
         };
         if let Some(batch) = self.batch {
-            refuse_behind(self.head, known.rules.as_ref().unwrap_or(&Rules::default()))?;
+            let entered = known.rules.as_ref().map_or(0, |rules| rules.erasures);
+            self.head.refuse_behind(entered)?;
             let how = warehouse.config.upsert;
             for statement in upsert::statements(how, target, batch, &known) {
                 faults.before_statement_async().await?;

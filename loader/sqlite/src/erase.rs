@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Transaction, params};
-use zenfloe_destination::{ErasedToken, Erasure, Flush, LoadError, Target, is_token, without_tokens};
+use zenfloe_destination::{Erasure, Flush, LoadError, Target, TextColumn, empty_texts, take_out};
 use zenfloe_record::{Fence, FenceScope};
 
 use crate::error;
 use crate::suppress::{clean_fence, comparable};
 use crate::table::Found;
-
-/// Tokens of one statement: each is looked for in every text of the table.
-const TOKENS_AT_ONCE: usize = 25;
 
 /// Takes somebody out of a table; returns the rows changed.
 pub(crate) fn clean_erasure(
@@ -24,14 +21,12 @@ pub(crate) fn clean_erasure(
     if let Some(scope) = erasure.rows.clone() {
         cleaned += clean_fence(transaction, target, found, &Fence { scope, before: None })?;
     }
-    let tokens: Vec<ErasedToken> = erasure.tokens.iter().filter(|token| is_token(token)).cloned().collect();
-    let texts: Vec<String> = found
+    let texts = found
         .iter()
-        .filter(|column| column.is_emptied() && column.declared == "TEXT")
-        .map(|column| format!("\"{}\"", column.name))
-        .collect();
-    for tokens in tokens.chunks(TOKENS_AT_ONCE).filter(|_| !texts.is_empty()) {
-        let update = take_out(target, &texts, tokens);
+        .filter(|column| column.is_emptied() && column.declared == "TEXT");
+    let texts: Vec<TextColumn> = texts.map(text_column).collect();
+    let holds = |text: &str, token: &str| format!("instr({text}, '{token}')");
+    for update in take_out(&format!("\"{}\"", target.table), &texts, erasure, holds) {
         cleaned += transaction.execute(&update, []).map_err(error::from)? as u64;
     }
     if let Some((scope, columns)) = &erasure.texts {
@@ -40,18 +35,13 @@ pub(crate) fn clean_erasure(
     Ok(cleaned)
 }
 
-fn take_out(target: &Target, texts: &[String], tokens: &[ErasedToken]) -> String {
-    let set = |text: &String| format!("{text} = {}", without_tokens(text, tokens));
-    let holds = |text: &String| {
-        let holds = tokens.iter().map(|erased| format!("instr({text}, '{}')", erased.token));
-        holds.collect::<Vec<_>>().join(" OR ")
-    };
-    format!(
-        "UPDATE \"{}\" SET {} WHERE {}",
-        target.table,
-        texts.iter().map(set).collect::<Vec<_>>().join(", "),
-        texts.iter().map(holds).collect::<Vec<_>>().join(" OR ")
-    )
+fn text_column(column: &Found) -> TextColumn {
+    let name = format!("\"{}\"", column.name);
+    TextColumn {
+        text: name.clone(),
+        name,
+        again: |text| text,
+    }
 }
 
 /// Empties the texts that somebody wrote.
@@ -62,27 +52,18 @@ fn clean_texts(
     scope: &FenceScope,
     columns: &[String],
 ) -> Result<u64, LoadError> {
-    let texts: Vec<&str> = found
+    let texts = found
         .iter()
-        .filter(|column| column.is_emptied() && columns.contains(&column.name))
-        .map(|column| column.name.as_str())
-        .collect();
+        .filter(|column| column.is_emptied() && columns.contains(&column.name));
+    let texts: Vec<String> = texts.map(|column| format!("\"{}\"", column.name)).collect();
     let author = found.iter().find(|column| column.name == scope.column);
     let Some((author, value)) = author.and_then(|author| Some((author, comparable(author, scope)?))) else {
         return Ok(0);
     };
-    if texts.is_empty() {
+    let (table, author) = (format!("\"{}\"", target.table), format!("\"{}\"", author.name));
+    let Some(update) = empty_texts(&table, &author, "?1", &texts) else {
         return Ok(0);
-    }
-    let sets: Vec<String> = texts.iter().map(|name| format!("\"{name}\" = NULL")).collect();
-    let holds: Vec<String> = texts.iter().map(|name| format!("\"{name}\" IS NOT NULL")).collect();
-    let update = format!(
-        "UPDATE \"{}\" SET {} WHERE \"{}\" = ?1 AND ({})",
-        target.table,
-        sets.join(", "),
-        author.name,
-        holds.join(" OR ")
-    );
+    };
     let cleaned = transaction.execute(&update, [value]);
     cleaned.map(|count| count as u64).map_err(error::from)
 }
@@ -114,12 +95,5 @@ pub(crate) fn refuse_behind(transaction: &Transaction<'_>, flush: &Flush) -> Res
     let mut statement = transaction.prepare_cached(count).map_err(error::from)?;
     let entered = statement.query_row([&flush.target.table], |row| row.get::<_, i64>(0));
     let entered = u64::try_from(entered.map_err(error::from)?).unwrap_or_default();
-    if entered <= flush.erasures {
-        return Ok(());
-    }
-    Err(LoadError::Behind {
-        table: flush.target.table.to_string(),
-        entered,
-        known: flush.erasures,
-    })
+    flush.refuse_behind(entered)
 }

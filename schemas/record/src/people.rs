@@ -45,6 +45,11 @@ pub struct KnownValue {
 }
 
 impl Owner {
+    /// Claims that the records of a collection are owners.
+    pub fn are(collection: &str) -> bool {
+        matches!(collection, "users" | "organizations")
+    }
+
     /// What the Kafka keys of all values of the owner begin with.
     pub fn prefix(self) -> String {
         match self {

@@ -104,11 +104,11 @@ struct Job<'p> {
 impl Job<'_> {
     async fn run(&mut self, what: &Erase, stop: &Stop) -> Result<Option<()>, StageError> {
         let known = or_stopped!(identify::people(self.parts, stop).await?);
-        let mut open = self.open(what, &known)?;
+        let forms = identify::Forms::new(self.parts)?;
+        let mut open = self.open(what, &known, &forms);
         if open.is_empty() {
             return Ok(Some(()));
         }
-        let forms = identify::Forms::new(self.parts)?;
         for (subject, entry) in &mut open {
             if entry.state >= State::Known {
                 continue;
@@ -146,12 +146,11 @@ impl Job<'_> {
     }
 
     /// What is to be done: what was asked for before, and what is asked for now.
-    fn open(&self, what: &Erase, known: &identify::Known) -> Result<Vec<(Subject, Entry)>, StageError> {
+    fn open(&self, what: &Erase, known: &identify::Known, forms: &identify::Forms) -> Vec<(Subject, Entry)> {
         let now = now_ms().saturating_mul(1_000);
-        let forms = identify::Forms::new(self.parts)?;
         let mut subjects: BTreeSet<Subject> = what.people.iter().map(|id| Subject::Person(*id)).collect();
         for email in &what.emails {
-            let owners = known.owners_of(email, &forms);
+            let owners = known.owners_of(email, forms);
             match owners.is_empty() {
                 true => subjects.extend(forms.address(email)),
                 false => subjects.extend(owners.into_iter().map(Subject::Person)),
@@ -182,7 +181,7 @@ impl Job<'_> {
                 open.push((subject.clone(), entry.clone()));
             }
         }
-        Ok(open)
+        open
     }
 
     async fn write(&mut self, entries: &[(Subject, Entry)], stop: &Stop) -> Result<Option<()>, StageError> {

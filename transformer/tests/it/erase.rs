@@ -6,10 +6,9 @@ use apache_avro::types::Value;
 use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use zenfloe_keyring::{Sealer, TokenKeys, Tokens};
-use zenfloe_log::{Append, Cleanup, TopicSpec};
+use zenfloe_keyring::{TokenKeys, Tokens};
 use zenfloe_pii::TOKEN_CLASSES;
-use zenfloe_record::{Headers, KnownKind, KnownValue, Owner, Topic, TopicPartition};
+use zenfloe_record::{KnownKind, KnownValue, Owner};
 use zenfloe_transformer::{Erase, ErasedCounts, From, Replay, ReplayProgress, erase, replay};
 
 use crate::Site;
@@ -21,47 +20,19 @@ const WHO: i64 = 3;
 impl Site {
     /// What an extractor writes of a user.
     async fn make_known(&self, id: i64) {
-        let topic = Topic::people(&self.source);
-        let spec = TopicSpec {
-            name: topic.clone(),
-            partitions: 1,
-            cleanup: Cleanup::Compact,
-            max_message_bytes: 1 << 20,
-        };
-        self.log.ensure(&[spec]).await.expect("made");
-        let mut sealer = Sealer::new(&self.seal_keys(), &self.source);
+        self.make_people().await;
         let second = format!("second.{}", email(id));
         let values = [
             (KnownKind::Name, format!("Qanary Zfc{id}")),
             (KnownKind::Email, email(id)),
             (KnownKind::Email, second),
         ];
-        let record = |(index, (kind, value)): (usize, (KnownKind, String))| {
-            let known = KnownValue {
-                of: Owner::User(id),
-                kind,
-                value,
-            };
-            let key = known.key(&[u8::try_from(index).expect("few"); 32]);
-            let mut headers = Headers::new();
-            let sealed = sealer.seal(
-                1_800_000_000_000_000,
-                KnownValue::PURPOSE,
-                &key,
-                &known.encode(),
-                &mut headers,
-            );
-            Append {
-                at: TopicPartition::new(topic.clone(), 0),
-                timestamp: None,
-                key: key.into(),
-                value: Some(sealed.into()),
-                headers,
-            }
+        let known = |(kind, value)| KnownValue {
+            of: Owner::User(id),
+            kind,
+            value,
         };
-        let out = values.into_iter().enumerate().map(record).collect();
-        let mut writer = self.log.writer("people").await.expect("opened");
-        writer.commit(out, None).await.expect("appended");
+        self.write(values.map(|value| self.known(&known(value))).into()).await;
     }
 
     async fn erase(&self, what: &Erase) -> ErasedCounts {

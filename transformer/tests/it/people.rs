@@ -26,7 +26,7 @@ impl Site {
         TopicPartition::new(Topic::people(&self.source), 0)
     }
 
-    async fn make_people(&self) {
+    pub(crate) async fn make_people(&self) {
         let spec = TopicSpec {
             name: Topic::people(&self.source),
             partitions: 1,
@@ -37,7 +37,7 @@ impl Site {
     }
 
     /// A sealed record of the people topic, as the extractor writes it.
-    fn known(&self, known: &KnownValue) -> Append {
+    pub(crate) fn known(&self, known: &KnownValue) -> Append {
         let digest = self
             .seal_keys()
             .record_key(&self.source, KnownValue::PURPOSE, &known.digested());
@@ -70,7 +70,7 @@ impl Site {
         }
     }
 
-    async fn write(&self, out: Vec<Append>) {
+    pub(crate) async fn write(&self, out: Vec<Append>) {
         let mut writer = self.log.writer("people").await.expect("opened");
         writer.commit(out, None).await.expect("appended");
     }

@@ -41,6 +41,14 @@ fn keys(step: &Step) -> Vec<String> {
         .collect()
 }
 
+fn cursor(cursor: &str, time: i64, delivered_to: Option<i64>) -> Place {
+    Place::Cursor {
+        cursor: cursor.into(),
+        time: Some(time),
+        delivered_to,
+    }
+}
+
 fn time(start_time: i64, seen: &[&str]) -> Place {
     Place::Time {
         start_time,
@@ -142,11 +150,7 @@ fn an_end_that_does_not_move_is_moved_by_the_rows() {
 
 #[test]
 fn the_users_cursor_waits_for_the_last_minute_to_settle() {
-    let held = Place::Cursor {
-        cursor: "a".into(),
-        time: Some(NOW - 900),
-        delivered_to: None,
-    };
+    let held = cursor("a", NOW - 900, None);
     let body = rows(
         "users",
         &[(1, 300), (2, 61), (3, 5)],
@@ -154,18 +158,10 @@ fn the_users_cursor_waits_for_the_last_minute_to_settle() {
     );
     let step = answer("users", &held, true, &body).expect("a page");
     assert_eq!(keys(&step), ["1", "2"]);
-    let again = Place::Cursor {
-        cursor: "a".into(),
-        time: Some(NOW - 900),
-        delivered_to: Some(NOW - 61),
-    };
+    let again = cursor("a", NOW - 900, Some(NOW - 61));
     assert_eq!((step.is_caught_up, &step.next), (true, &again));
 
-    let later = Place::Cursor {
-        cursor: "a".into(),
-        time: Some(NOW - 900),
-        delivered_to: Some(NOW - 1_861),
-    };
+    let later = cursor("a", NOW - 900, Some(NOW - 1_861));
     let body = rows(
         "users",
         &[(1, 2_100), (2, 1_861), (3, 1_805), (4, 1_500)],
@@ -173,23 +169,12 @@ fn the_users_cursor_waits_for_the_last_minute_to_settle() {
     );
     let step = answer("users", &later, true, &body).expect("a page");
     assert_eq!((keys(&step), step.repeats), (vec!["3".into(), "4".into()], 2));
-    assert_eq!(
-        step.next,
-        Place::Cursor {
-            cursor: "c".into(),
-            time: Some(NOW - 1_500),
-            delivered_to: None
-        }
-    );
+    assert_eq!(step.next, cursor("c", NOW - 1_500, None));
 }
 
 #[test]
 fn a_full_page_that_reaches_into_the_last_minute_waits_too() {
-    let held = Place::Cursor {
-        cursor: "a".into(),
-        time: Some(NOW - 900),
-        delivered_to: None,
-    };
+    let held = cursor("a", NOW - 900, None);
     let body = rows(
         "users",
         &[(1, 300), (2, 61), (3, 5)],
@@ -219,11 +204,7 @@ fn an_empty_page_does_not_lead_into_the_last_minute() {
 fn the_tickets_cursor_is_kept_at_the_end_of_the_stream() {
     let body = r#"{"tickets":[{"id":1,"generated_timestamp":1791532600}],"after_cursor":"x","end_of_stream":true}"#;
     let step = answer("tickets", &Place::start(), true, body).expect("a page");
-    let place = Place::Cursor {
-        cursor: "x".into(),
-        time: Some(NOW - 60),
-        delivered_to: None,
-    };
+    let place = cursor("x", NOW - 60, None);
     assert_eq!((step.records.len(), step.is_caught_up, &step.next), (1, true, &place));
     let quiet = r#"{"tickets":[],"after_cursor":"x","end_of_stream":true}"#;
     assert_eq!(answer("tickets", &place, true, quiet).expect("a page").next, place);
