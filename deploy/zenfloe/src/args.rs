@@ -109,6 +109,9 @@ pub(crate) struct Status {
     /// Only this source; all by default
     #[arg(long, value_name = "S")]
     pub(crate) source: Option<String>,
+    /// Also what loading each table took of a destination that charges for it, in the last 24 hours
+    #[arg(long)]
+    pub(crate) cost: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use zenfloe_catalog::{Catalog, Collection};
+use zenfloe_destination::{Costs, Destination};
 use zenfloe_extractor::{CollectionStanding, Standing, StandingState, Trouble};
 use zenfloe_log::{Log, LogError, partitions_of};
 use zenfloe_process::{ExitCode, Failure};
@@ -55,6 +56,9 @@ struct DestinationStatus {
     error: Option<String>,
     /// By table, as the source calls it.
     tables: BTreeMap<String, TableStatus>,
+    /// What loading took in the last [`COST_HOURS`], if it was asked for and the destination charges for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Costs>,
 }
 
 /// One table of a destination.
@@ -69,6 +73,9 @@ struct TableStatus {
 /// A group whose positions are in doubt (a killed process's) holds nobody up for longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How far back costs are told.
+const COST_HOURS: u32 = 24;
+
 /// Runs the command.
 pub(crate) async fn status(command: &args::Status) -> Result<(), Failure> {
     let config = Config::load(&command.config.config)?;
@@ -82,7 +89,7 @@ pub(crate) async fn status(command: &args::Status) -> Result<(), Failure> {
     };
     for (name, source) in chosen {
         let status = match &log {
-            Some(log) => of_source(&config, &**log, name, source).await?,
+            Some(log) => of_source(&config, &**log, name, source, command.cost).await?,
             None => SourceStatus::nothing(),
         };
         told.sources.insert(name.to_string(), status);
@@ -114,6 +121,7 @@ async fn of_source(
     log: &dyn Log,
     name: &SourceName,
     source: &SourceConfig,
+    with_cost: bool,
 ) -> Result<SourceStatus, Failure> {
     let catalog = Catalog::builtin();
     let now = Clock::real().now();
@@ -138,7 +146,7 @@ async fn of_source(
         status.collections.insert(collection, held);
     }
     for destination in config.destinations.keys() {
-        let held = of_destination(config, log, destination, name, &status.collections).await?;
+        let held = of_destination(config, log, destination, name, &status.collections, with_cost).await?;
         status.destinations.insert(destination.clone(), held);
     }
     Ok(status)
@@ -154,6 +162,7 @@ async fn of_destination(
     name: &str,
     source: &SourceName,
     collections: &BTreeMap<String, CollectionStatus>,
+    with_cost: bool,
 ) -> Result<DestinationStatus, Failure> {
     let written = config.destination(name, source);
     let built = written
@@ -164,7 +173,11 @@ async fn of_destination(
         kind: written.describe(),
         error: None,
         tables: BTreeMap::new(),
+        cost: None,
     };
+    if with_cost {
+        (status.cost, status.error) = costs(&*built).await;
+    }
     for table in collections.values().flat_map(|collection| &collection.tables) {
         if !written.tables.takes(table) {
             continue;
@@ -183,6 +196,13 @@ async fn of_destination(
         status.tables.insert(table.clone(), TableStatus { rows, unloaded });
     }
     Ok(status)
+}
+
+async fn costs(destination: &dyn Destination) -> (Option<Costs>, Option<String>) {
+    match destination.costs(COST_HOURS).await {
+        Ok(costs) => (costs, None),
+        Err(error) => (None, Some(failure::of_destination(&error).what)),
+    }
 }
 
 /// Records of a topic that a group has not dealt with; `None` where the topic is not there, or the log does not tell.
@@ -236,6 +256,29 @@ fn print(name: &str, source: &SourceStatus) {
             None => behind_text(held.tables.values().map(|table| table.unloaded)),
         };
         println!("  load {name} ({}): {text}", held.kind);
+        if let Some(costs) = &held.cost {
+            print_costs(costs);
+        }
+    }
+}
+
+fn print_costs(costs: &Costs) {
+    println!(
+        "    {:<36} {:>10} {:>10} {:>14}",
+        format!("table, last {COST_HOURS} hours"),
+        "statements",
+        "seconds",
+        "bytes read"
+    );
+    for (table, cost) in &costs.tables {
+        let table = if table.is_empty() { "(of no table)" } else { table };
+        println!(
+            "    {table:<36} {:>10} {:>10.1} {:>14}",
+            cost.statements, cost.seconds, cost.bytes
+        );
+    }
+    if costs.is_cut {
+        println!("    there were more statements than the account tells at once: these are the newest");
     }
 }
 

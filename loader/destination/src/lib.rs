@@ -15,6 +15,7 @@
 //! [`contract`] proves it for each destination. What this crate does not know: where rows come from, and any database.
 
 pub mod contract;
+mod cost;
 mod decode;
 mod erase;
 mod error;
@@ -24,6 +25,7 @@ mod flush;
 mod shape;
 mod text;
 
+pub use cost::{Cost, Costs};
 pub use decode::{DecodeError, Value};
 pub use erase::{TextColumn, empty_texts, take_out};
 pub use error::{Class, LoadError, RefusedRow};
@@ -108,6 +110,11 @@ pub trait Destination: Send + Sync + 'static {
     ///
     /// `None` where there is no such table, or where counting would cost more than it tells. Changes nothing.
     async fn rows(&self, _target: &Target) -> Result<Option<u64>, LoadError> {
+        Ok(None)
+    }
+
+    /// What loading cost in the last hours, by the destination's own account; `None` where nothing is charged for.
+    async fn costs(&self, _hours: u32) -> Result<Option<Costs>, LoadError> {
         Ok(None)
     }
 }

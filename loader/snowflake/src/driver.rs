@@ -8,6 +8,9 @@ use zenfloe_destination::LoadError;
 use crate::error::{ApiError, broken};
 use crate::rows::Cell;
 
+/// What the tag of every statement begins with.
+pub(crate) const APP: &str = "zenfloe-load";
+
 /// A statement with its bound texts, and the table whose account it is charged to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
@@ -22,7 +25,7 @@ impl Statement {
             sql: sql.into(),
             binds: Vec::new(),
             // Read back by whoever adds up what a table costs.
-            tag: format!("{{\"app\":\"zenfloe-load\",\"table\":\"{table}\"}}"),
+            tag: format!("{{\"app\":\"{APP}\",\"table\":\"{table}\"}}"),
         }
     }
 

@@ -14,7 +14,7 @@ use zenfloe_destination::LoadError;
 
 use crate::Config;
 use crate::auth::{Proof, proof};
-use crate::driver::{Driver, Rows, Session, Statement};
+use crate::driver::{APP, Driver, Rows, Session, Statement};
 use crate::error::{ApiError, broken, forbidden, pause, refused, remedy_of_sign_in};
 use crate::rows;
 use crate::stage;
@@ -170,7 +170,7 @@ impl Account {
                 "ERROR_ON_NONDETERMINISTIC_MERGE": true,
                 "LOCK_TIMEOUT": lock_timeout.as_secs().max(1),
                 "STATEMENT_TIMEOUT_IN_SECONDS": statement_timeout.as_secs().max(1),
-                "QUERY_TAG": "{\"app\":\"zenfloe-load\"}",
+                "QUERY_TAG": format!("{{\"app\":\"{APP}\"}}"),
             },
         });
         if let Json::Object(more) = more {

@@ -16,6 +16,7 @@ mod auth;
 mod check;
 mod columns;
 mod config;
+mod cost;
 mod driver;
 mod erase;
 mod error;
@@ -44,7 +45,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use zenfloe_destination::{
-    Destination, Faults, Finding, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef,
+    Costs, Destination, Faults, Finding, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef,
 };
 use zenfloe_record::{Partition, Positions};
 
@@ -203,6 +204,10 @@ impl Destination for Snowflake {
 
     async fn rows(&self, target: &Target) -> Result<Option<u64>, LoadError> {
         self.0.perform(&target.table, &table::Count { target }).await
+    }
+
+    async fn costs(&self, hours: u32) -> Result<Option<Costs>, LoadError> {
+        self.0.perform("", &cost::Read { hours }).await.map(Some)
     }
 
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError> {

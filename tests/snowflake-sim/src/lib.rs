@@ -12,6 +12,7 @@
 mod auth;
 mod engine;
 mod front;
+mod history;
 mod objects;
 mod parquet_text;
 mod python;

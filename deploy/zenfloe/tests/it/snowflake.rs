@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use snowflake_sim::{Engine, Fault, Front, Kind, Reader, Settings, User};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, binary};
 
 /// The account, and the runtime that serves it.
 struct Account {
@@ -106,6 +106,63 @@ fn alike(one: Option<&str>, other: Option<&str>) -> bool {
     one == other || (parsed(one).is_some() && parsed(one) == parsed(other))
 }
 
+/// Each table's statements are told apart by their tags.
+fn expect_costs(bench: &Bench) {
+    let said = bench.expect(&["status", "--cost"], 0);
+    assert!(said.out.contains("table, last 24 hours"), "{}", said.out);
+    let said = bench.expect(&["status", "--cost", "--json"], 0);
+    let told: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    let destinations = &told["sources"]["acme"]["destinations"];
+    assert!(destinations["warehouse"].get("cost").is_none(), "a file costs nothing");
+    for table in ["tickets", "users", ""] {
+        let cost = &destinations["snow"]["cost"]["tables"][table];
+        assert!(
+            cost["statements"].as_u64().is_some_and(|count| count > 0),
+            "{table}: {cost}"
+        );
+        assert!(
+            cost["seconds"].as_f64().is_some() && cost["bytes"].as_u64() > Some(0),
+            "{table}: {cost}"
+        );
+    }
+}
+
+/// A loader with nothing to load asks where to begin and then lets the warehouse sleep, tick after tick.
+fn expect_idle(bench: &Bench, account: &Account) {
+    let text = std::fs::read_to_string(bench.path("zenfloe.toml")).expect("written");
+    bench.write(
+        "idle.toml",
+        &format!("{text}\n[load]\nflush_interval = \"200ms\"\ndiscover = \"300ms\"\n"),
+    );
+    let mut loader = std::process::Command::new(binary())
+        .args(["run", "--config", "idle.toml", "--stage", "load"])
+        .current_dir(bench.path(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut quiet = 0;
+    for _ in 0..300 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        quiet = if account.front.take_statements().is_empty() {
+            quiet + 1
+        } else {
+            0
+        };
+        // Several ticks, and looks for new topics.
+        if quiet == 30 {
+            break;
+        }
+    }
+    let is_running = loader.try_wait().expect("a child").is_none();
+    loader.kill().expect("a child");
+    loader.wait().expect("a child");
+    assert!(
+        is_running && quiet == 30,
+        "a loader that has nothing to do says nothing for 3 s"
+    );
+}
+
 #[test]
 fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
     let (bench, account) = (Bench::new(), Account::start());
@@ -136,6 +193,9 @@ fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
     );
     let said = bench.expect(&["status"], 0);
     assert!(said.out.contains("snow"), "{}", said.out);
+
+    expect_costs(&bench);
+    expect_idle(&bench, &account);
 
     let refused = Fault::Refused(
         "003001",

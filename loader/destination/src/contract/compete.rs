@@ -140,8 +140,6 @@ async fn competing_loaders(subject: &dyn Subject, seed: u64, mode: Mode) {
         loaders.spawn(loader.run());
     }
     let committed: usize = loaders.join_all().await.into_iter().sum();
-    println!("seed {seed}, {kind}: {committed} flushes");
-
     let all: Vec<_> = (0..PARTITIONS).collect();
     let ends: Vec<_> = partitions.iter().map(|records| records.len() as Offset).collect();
     assert_eq!(bench.positions(&all).await, ends, "seed {seed}");
@@ -163,5 +161,27 @@ async fn competing_loaders(subject: &dyn Subject, seed: u64, mode: Mode) {
     let mut found = bench.rows(&["id", "_raw_offset"]).await;
     expected.sort_unstable();
     found.sort_unstable();
+    let records: usize = partitions.iter().map(Vec::len).sum();
+    let (lost, more) = (missing(&expected, &found), missing(&found, &expected));
+    println!(
+        "seed {seed}, {kind}: {records} records, {} rows, {lost} lost, {more} doubled or stale; {committed} flushes",
+        found.len()
+    );
     assert_eq!(found, expected, "seed {seed}, {mode:?}");
+}
+
+/// How many of the sorted rows are not among the others.
+fn missing(rows: &[String], others: &[String]) -> usize {
+    let mut left: BTreeMap<&String, usize> = BTreeMap::new();
+    for row in others {
+        *left.entry(row).or_default() += 1;
+    }
+    let mut gone = 0;
+    for row in rows {
+        match left.get_mut(row) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => gone += 1,
+        }
+    }
+    gone
 }

@@ -2,10 +2,10 @@
 
 use zenfloe_oracle::scan::Scanner;
 use zenfloe_suite::tables::{Tables, against_the_account};
-use zenfloe_suite::{Topics, World, chaos, clear, counts};
+use zenfloe_suite::{Topics, World, chaos, clear, counts, snow};
 
 /// Kills of stages; the broker comes on top.
-const KILLS: usize = 24;
+const KILLS: usize = 28;
 /// Changes of the account in a second, while it is read.
 const CHANGES_PER_SECOND: f64 = 15.0;
 
@@ -20,6 +20,7 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
         world.stage("transform-b", "zenfloe.toml", "transform")?,
         world.stage("load", "zenfloe.toml", "load")?,
         world.stage("load-append", "append.toml", "load")?,
+        world.stage("load-snow", "snow.toml", "load")?,
     ];
     stages.iter_mut().try_for_each(|stage| stage.start())?;
     world.simulator.set_change_rate(CHANGES_PER_SECOND);
@@ -53,6 +54,14 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
         counted.states
     );
 
+    let cells = snow::same_as(&world, "warehouse").await?;
+    println!("{cells} cells of Snowflake are PostgreSQL's");
+    assert_eq!(
+        snow::states(&world).await?,
+        counted.states,
+        "Snowflake holds each state once as well"
+    );
+
     let (found, bytes) = clear::scan_everything(&world, &topics, &[&warehouse, &history], &metrics).await?;
     println!("{bytes} bytes scanned for {} values", clear::canaries(&world).len());
     assert!(found.is_empty(), "clear text: {found:?}");
@@ -67,6 +76,10 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
         warehouse.dumps(),
         "a replay from 0 gives the same tables"
     );
+    world
+        .run(&["run", "--config", "snow.toml", "--stage", "load", "--once"])
+        .await?;
+    snow::same_as(&world, "warehouse").await?;
     Ok(())
 }
 
