@@ -449,6 +449,7 @@ async fn login(State(account): Shared, Query(query): Params, headers: HeaderMap,
     data["validityInSeconds"] = json!(3_600);
     data["masterValidityInSeconds"] = json!(14_400);
     data["sessionInfo"] = account.context(&query);
+    data["sessionId"] = json!(fastrand::u64(1..1 << 53));
     let session = Session {
         engine_token,
         master,

@@ -41,6 +41,14 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
     println!("raw {:?}\nclean {:?}", counted.raw, counted.clean);
     assert_eq!(topics.dead().await?, 0, "dead letters");
 
+    let cells = snow::same_as(&world, "warehouse").await?;
+    println!("{cells} cells of Snowflake are PostgreSQL's");
+    assert_eq!(
+        snow::states(&world).await?,
+        counted.states,
+        "Snowflake holds each state once as well"
+    );
+
     let mut warehouse = Tables::read(&world, "warehouse").await?;
     let report = against_the_account(&world, &topics.raw("tickets").await?, &mut warehouse)?;
     println!("{} cells compared, rows {:?}", report.cells, report.rows);
@@ -52,14 +60,6 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
         "a destination that keeps every state holds each once: {:?}, expected {:?}",
         history.counts(),
         counted.states
-    );
-
-    let cells = snow::same_as(&world, "warehouse").await?;
-    println!("{cells} cells of Snowflake are PostgreSQL's");
-    assert_eq!(
-        snow::states(&world).await?,
-        counted.states,
-        "Snowflake holds each state once as well"
     );
 
     let (found, bytes) = clear::scan_everything(&world, &topics, &[&warehouse, &history], &metrics).await?;
