@@ -1,7 +1,5 @@
 //! Snowflake's tables beside PostgreSQL's, which are compared with the account.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, ensure};
 use snowflake_sim::Reader;
 use tokio_postgres::{Client, NoTls};
@@ -15,11 +13,11 @@ struct Column {
     text: String,
 }
 
-/// Compares every live row of the tables of one PostgreSQL schema with Snowflake's, all columns but JSON, fractions and the
+/// Compares every live row of the tables of one PostgreSQL schema with Snowflake's of a suffix, all columns but JSON, fractions and the
 /// time of loading; returns how many cells these were.
 ///
 /// Whether a row that a fence takes away leaves its key behind depends on whether both came in one flush.
-pub async fn same_as(world: &World, schema: &str) -> anyhow::Result<usize> {
+pub async fn same_as(world: &World, schema: &str, suffix: &str) -> anyhow::Result<usize> {
     let (client, connection) = tokio_postgres::connect(&world.postgres.url("postgres"), NoTls).await?;
     tokio::spawn(connection);
     let reader = reader(world).await?;
@@ -29,7 +27,7 @@ pub async fn same_as(world: &World, schema: &str) -> anyhow::Result<usize> {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let (mut theirs, mut ours) = (
             rows(&client, schema, &table, &columns).await?,
-            reader.select(&table, &names).await?,
+            reader.select(&format!("{table}{suffix}"), &names).await?,
         );
         let deleted = names.iter().position(|name| *name == "_deleted");
         let deleted = deleted.with_context(|| format!("{table} has a mark of what is deleted"))?;
@@ -50,22 +48,6 @@ pub async fn same_as(world: &World, schema: &str) -> anyhow::Result<usize> {
         cells += ours.len() * names.len();
     }
     Ok(cells)
-}
-
-/// The number of states that the tables of every state hold, by table.
-pub async fn states(world: &World) -> anyhow::Result<BTreeMap<String, usize>> {
-    let reader = reader(world).await?;
-    let mut states = BTreeMap::new();
-    for table in tables() {
-        let query = format!(
-            "SELECT COUNT(*)::VARCHAR FROM \"{}_HISTORY\"",
-            table.to_ascii_uppercase()
-        );
-        let counted = reader.query(&query).await?;
-        let count = counted.first().and_then(|row| row.first()?.clone());
-        states.insert(table, count.context("a count")?.parse()?);
-    }
-    Ok(states)
 }
 
 async fn reader(world: &World) -> anyhow::Result<Reader> {
