@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zenfloe_catalog::{Action, Catalog, Collection, Column, Table};
+use zenfloe_catalog::{Action, Catalog, Class, Collection, Column, Table};
 use zenfloe_normalize::{Choice, PlanError};
 
 use crate::{Config, Treatment};
@@ -26,6 +26,7 @@ pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Ch
                 of(collection, &mut |choice| _ = choice.excluded.insert(whole.clone()));
                 continue;
             }
+            is_known |= is_custom(table, column_pattern);
             for column in columns(table, column_pattern) {
                 is_known = true;
                 let place = (table.name.clone(), column.name.clone());
@@ -38,9 +39,13 @@ pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Ch
         let (table_pattern, column_pattern) = halves(pattern)?;
         let mut is_known = false;
         for (collection, table) in tables(catalog, table_pattern) {
+            if is_custom(table, column_pattern) {
+                is_known = true;
+                allowed(table, column_pattern, Class::Text.default_action(), treatment)?;
+            }
             for column in columns(table, column_pattern) {
                 is_known = true;
-                allowed(table, column, treatment)?;
+                allowed(table, &column.name, column.action, treatment)?;
                 let place = (table.name.clone(), column.name.clone());
                 of(collection, &mut |choice| {
                     choice.actions.insert(place.clone(), treatment.action());
@@ -106,13 +111,62 @@ fn columns<'t>(table: &'t Table, pattern: &str) -> impl Iterator<Item = &'t Colu
     table.columns.iter().filter(move |column| fits(pattern, &column.name))
 }
 
-fn allowed(table: &Table, column: &Column, treatment: &Treatment) -> Result<(), PlanError> {
-    if treatment.is_reasoned() || strictness(treatment.action()) >= strictness(column.action) {
+/// Claims that a pattern names custom fields: which ones there are is not known here.
+fn is_custom(table: &Table, pattern: &str) -> bool {
+    table.custom.is_some() && pattern.starts_with("custom_") && columns(table, pattern).next().is_none()
+}
+
+/// What the configuration says of the columns of custom fields, pattern by pattern.
+pub(crate) fn of_custom_fields(catalog: &Catalog, config: &Config) -> Vec<String> {
+    let concerns = |pattern: &str| {
+        let Some((table, column)) = pattern.split_once('.') else {
+            return false;
+        };
+        let may_name = column.starts_with("custom_") || column.contains('*');
+        may_name && tables(catalog, table).any(|(_, table)| table.custom.is_some())
+    };
+    let excluded = config.exclude.iter().filter(|pattern| concerns(pattern));
+    let treated = config.actions.iter().filter(|(pattern, _)| concerns(pattern));
+    excluded
+        .map(|pattern| format!("-{pattern}"))
+        .chain(treated.map(|(pattern, treatment)| format!("{pattern}={}", treatment.action().as_str())))
+        .collect()
+}
+
+/// What the user wants of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Its own default.
+    Own,
+    /// This action.
+    Be(Action),
+    /// That it is not there.
+    Out,
+}
+
+/// What the configuration says of a column that the catalog does not name.
+pub(crate) fn wish(config: &Config, table: &str, column: &str) -> Wish {
+    let names = |pattern: &str| {
+        pattern
+            .split_once('.')
+            .is_some_and(|(of, held)| fits(of, table) && fits(held, column))
+    };
+    if config.exclude.iter().any(|pattern| names(pattern)) {
+        return Wish::Out;
+    }
+    let mut treated = config.actions.iter().filter(|(pattern, _)| names(pattern));
+    treated
+        .next_back()
+        .map_or(Wish::Own, |(_, treatment)| Wish::Be(treatment.action()))
+}
+
+fn allowed(table: &Table, column: &str, own: Action, treatment: &Treatment) -> Result<(), PlanError> {
+    if treatment.is_reasoned() || strictness(treatment.action()) >= strictness(own) {
         return Ok(());
     }
     Err(PlanError::Refused {
         table: table.name.clone(),
-        column: column.name.clone(),
+        column: column.to_owned(),
         what: "would show more than the catalog allows; write { action = \"…\", reason = \"…\" } if it must",
     })
 }

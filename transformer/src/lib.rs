@@ -13,12 +13,14 @@
 //!   not the newest stops;
 //! - who is erased is in no row: the rules are read to their end before the first record, and now and then after it;
 //! - a record is transformed when everyone is known whom the source has told of before it;
+//! - a value of a custom field without a column is not lost: its record is transformed again once the field has one;
 //! - nothing opened is written anywhere but through the plan: a letter's value stays sealed as it was.
 //!
 //! What it does not know: what a column means, how a token is made, how a log stores records.
 
 mod columns;
 mod config;
+mod custom;
 mod dead;
 mod erase;
 mod error;

@@ -1,13 +1,13 @@
 //! The compiled plans of a source and the number-giving digest of its configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use zenfloe_catalog::Collection;
 use zenfloe_erasure::Layout;
 use zenfloe_keyring::{Marks, Tokens};
-use zenfloe_normalize::{Plan, TablePlan};
+use zenfloe_normalize::{Choice, Plan, TablePlan};
 use zenfloe_pii::{Erased, People, Privacy, TOKEN_CLASSES};
 use zenfloe_record::Topic;
 use zenfloe_registry::{header, subject};
@@ -20,7 +20,8 @@ use crate::{Parts, StageError, columns};
 
 /// What a source's configuration comes to.
 pub(crate) struct Plans {
-    by_collection: BTreeMap<String, Plan>,
+    /// What the user chose, by collection.
+    pub(crate) choices: BTreeMap<String, Choice>,
     pub(crate) privacy: Privacy,
     /// Whoever is erased; nobody as yet.
     pub(crate) suppressed: Suppressed,
@@ -41,14 +42,17 @@ pub(crate) fn compile(parts: &Parts) -> Result<Plans, StageError> {
         digest.update(region.as_bytes());
         digest.update([0]);
     }
-    let mut by_collection = BTreeMap::new();
+    for pattern in columns::of_custom_fields(parts.catalog, &parts.config) {
+        digest.update(pattern.as_bytes());
+        digest.update([0]);
+    }
     for collection in parts.catalog.collections() {
         let choice = choices.get(&collection.name).cloned().unwrap_or_default();
+        // Custom columns are no part of the number: a row that is made again with one takes the place of the first.
         let plan = Plan::compile(collection, &choice)?;
         digest.update(collection.name.as_bytes());
         digest.update([0]);
         digest.update(plan.fingerprint());
-        by_collection.insert(collection.name.clone(), plan);
     }
     let privacy = Privacy::new(tokens, &parts.config.regions).map_err(|error| StageError::Setting {
         what: error.to_string(),
@@ -56,7 +60,7 @@ pub(crate) fn compile(parts: &Parts) -> Result<Plans, StageError> {
     let erased = Erased::new(Marks::new(&parts.token_keys, &parts.source));
     let people = People::new();
     Ok(Plans {
-        by_collection,
+        choices,
         privacy: privacy.with_erased(erased.clone()).with_people(people.clone()),
         suppressed: Suppressed::new(erased),
         people,
@@ -72,6 +76,8 @@ pub(crate) struct Lane {
     pub(crate) sinks: Vec<Sink>,
     /// Where fences for other collections' tables go, behind them; `None` where such a table is not made.
     pub(crate) erasing: Vec<Option<Sink>>,
+    /// The table whose custom fields its records carry, where their definitions are told: values without a column wait.
+    pub(crate) waits_for: Option<&'static str>,
 }
 
 impl Lane {
@@ -123,52 +129,45 @@ impl Own {
 /// The lanes by raw topic.
 pub(crate) type Lanes = BTreeMap<Arc<str>, Lane>;
 
-/// Registers the schemas of the tables that the raw topics feed; `None` when `stop` fires first.
-pub(crate) async fn lanes(
+/// The ids that schemas were given, by subject and text.
+pub(crate) type Registered = HashMap<(String, String), u32>;
+
+/// Registers the schemas of the tables that a raw topic feeds; `None` when `stop` fires first.
+pub(crate) async fn lane(
     parts: &Parts,
-    plans: &mut Plans,
     raw: &[RawTopic],
+    topic: &RawTopic,
+    plan: Plan,
     written: &Written,
+    ids: &mut Registered,
     stop: &Stop,
-) -> Result<Option<Lanes>, StageError> {
-    let mut lanes = Lanes::new();
-    for topic in raw {
-        let collection = topic.collection;
-        let Some(plan) = plans.by_collection.remove(&collection.name) else {
-            return Err(StageError::Setting {
-                what: format!("collection `{}` is named twice, or not in the catalog", collection.name),
-            });
-        };
-        let mut sinks = Vec::new();
-        for table in plan.tables() {
-            let clean = Topic::clean(&parts.source, &table.name);
-            let id = or_stopped!(registered(parts, &clean, table, stop).await?);
-            let of_catalog = collection.tables.iter().find(|held| held.name == table.name);
-            let layout = Layout::new(of_catalog, &table.schema).map_err(|error| StageError::Setting {
-                what: error.to_string(),
-            })?;
-            sinks.push(Sink {
-                layout: Some(layout),
-                own: of_catalog.map_or(Own::Neither, Own::of),
-                table: table.name.as_str().into(),
-                limit: written.limit(&clean),
-                topic: clean,
-                header: header(id),
-            });
-        }
-        let erasing = plan
-            .erased_tables()
-            .map(|table| erasing(parts, raw, written, table))
-            .collect();
-        let lane = Lane {
-            collection,
-            plan,
-            sinks,
-            erasing,
-        };
-        lanes.insert(topic.name.clone(), lane);
+) -> Result<Option<Lane>, StageError> {
+    let collection = topic.collection;
+    let mut sinks = Vec::new();
+    for table in plan.tables() {
+        let clean = Topic::clean(&parts.source, &table.name);
+        let id = or_stopped!(registered(parts, &clean, table, ids, stop).await?);
+        let of_catalog = collection.tables.iter().find(|held| held.name == table.name);
+        let layout = Layout::new(of_catalog, &table.schema).map_err(|error| StageError::Setting {
+            what: error.to_string(),
+        })?;
+        sinks.push(Sink {
+            layout: Some(layout),
+            own: of_catalog.map_or(Own::Neither, Own::of),
+            table: table.name.as_str().into(),
+            limit: written.limit(&clean),
+            topic: clean,
+            header: header(id),
+        });
     }
-    Ok(Some(lanes))
+    let erasing = plan.erased_tables().map(|table| erasing(parts, raw, written, table));
+    Ok(Some(Lane {
+        collection,
+        erasing: erasing.collect(),
+        plan,
+        sinks,
+        waits_for: None,
+    }))
 }
 
 /// The topic of another collection's table. Its partitions are those of this collection: both are keyed alike.
@@ -191,13 +190,21 @@ async fn registered(
     parts: &Parts,
     clean: &Arc<str>,
     table: &TablePlan,
+    ids: &mut Registered,
     stop: &Stop,
 ) -> Result<Option<u32>, StageError> {
     let subject = subject(clean);
+    let key = (subject.clone(), table.schema.clone());
+    if let Some(id) = ids.get(&key) {
+        return Ok(Some(*id));
+    }
     let mut patience = Patience::default();
     loop {
         match parts.registry.register(&subject, &table.schema).await {
-            Ok(id) => return Ok(Some(id)),
+            Ok(id) => {
+                ids.insert(key, id);
+                return Ok(Some(id));
+            }
             Err(error) if error.class() == zenfloe_registry::Class::Retry => {
                 if !patience.pause("schema registry", &error, stop).await {
                     return Ok(None);

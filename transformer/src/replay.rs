@@ -10,6 +10,7 @@ use zenfloe_log::{Append, Batch, Bounds, Done, Log, Writer};
 use zenfloe_record::{Offset, Positions, TopicPartition};
 
 use crate::config::bytes;
+use crate::custom::Fields;
 use crate::erase::Suppressed;
 use crate::meter::Meter;
 use crate::patience::{Stop, or_stopped, patiently};
@@ -92,6 +93,7 @@ struct Crew {
     writer: Box<dyn Writer>,
     worker: Option<Worker>,
     directory: Directory,
+    fields: Fields,
 }
 
 impl Job {
@@ -111,7 +113,7 @@ impl Job {
             Some(or_stopped!(patiently!(stop, log.writer(&id).await)))
         };
         let raw = or_stopped!(topics::existing_raw_topics(&parts, &what.collections, stop).await?);
-        let rules = or_stopped!(topics::rules_of(&parts, stop).await?);
+        let mut rules = or_stopped!(topics::rules_of(&parts, stop).await?);
         let revision = rules.in_force(&plans.fingerprint)?;
         plans.suppressed.learn(&rules);
         let suppressed = plans.suppressed.clone();
@@ -132,11 +134,16 @@ impl Job {
         let (source, shared) = (parts.source.to_string(), log.clone());
         let crew = match writer {
             None => None,
-            Some(writer) => Some(Crew {
-                writer,
-                directory: Directory::new(&parts, &plans),
-                worker: Some(or_stopped!(worker(parts, plans, &raw, revision, stop).await?)),
-            }),
+            Some(writer) => {
+                let directory = Directory::new(&parts, &plans);
+                let (worker, fields) = or_stopped!(worker(parts, plans, &raw, &mut rules, revision, stop).await?);
+                Some(Crew {
+                    writer,
+                    directory,
+                    fields,
+                    worker: Some(worker),
+                })
+            }
         };
         Ok(Some(Self {
             log: shared,
@@ -216,6 +223,8 @@ impl Job {
         let records = Arc::new(batch.records);
         let crew = self.crew.as_mut().expect("no dry run");
         or_stopped!(crew.directory.follow(&*self.log, stop).await?);
+        let own = crew.worker.as_mut().expect("it is back after every batch");
+        or_stopped!(crew.fields.follow(&mut self.rules, own, stop).await?);
         let worker = crew.worker.take().expect("it is back after every batch");
         let (worker, made) = away(worker, records.clone(), |worker, records| worker.batch(records)).await;
         crew.worker = Some(worker);
@@ -267,22 +276,20 @@ impl Job {
 /// A worker beside the live one: its rows have keys of their own.
 pub(crate) async fn worker(
     parts: Parts,
-    mut plans: Plans,
+    plans: Plans,
     raw: &[RawTopic],
+    rules: &mut Rules,
     revision: i32,
     stop: &Stop,
-) -> Result<Option<Worker>, StageError> {
+) -> Result<Option<(Worker, Fields)>, StageError> {
     let written = or_stopped!(topics::ensure(&parts, raw, stop).await?);
-    let lanes = or_stopped!(plans::lanes(&parts, &mut plans, raw, &written, stop).await?);
+    let mut fields = Fields::new(&parts, &plans, raw);
+    or_stopped!(fields.read(rules, stop).await?);
+    let lanes = or_stopped!(fields.lanes(rules, &written, stop).await?);
     let opener = Opener::new(parts.seal_keys, &parts.source);
-    Ok(Some(Worker::new(
-        lanes,
-        written,
-        opener,
-        (plans.privacy, plans.suppressed),
-        revision,
-        Keying::Versioned,
-    )))
+    let safe = (plans.privacy, plans.suppressed);
+    let worker = Worker::new(lanes, written, opener, safe, revision, Keying::Versioned);
+    Ok(Some((worker, fields)))
 }
 
 /// What is to be transformed, partition by partition.

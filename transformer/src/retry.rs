@@ -81,7 +81,7 @@ impl Desk {
         let log = parts.log.clone();
         let plans = plans::compile(&parts)?;
         let writer = or_stopped!(patiently!(stop, log.writer(&retry_writer_id(&parts.source)).await));
-        let rules = or_stopped!(topics::rules_of(&parts, stop).await?);
+        let mut rules = or_stopped!(topics::rules_of(&parts, stop).await?);
         let revision = rules.in_force(&plans.fingerprint)?;
         plans.suppressed.learn(&rules);
         let open = or_stopped!(listed(&*log, &parts.source, stop).await?).into_iter();
@@ -104,7 +104,7 @@ impl Desk {
         let mut directory = Directory::new(&parts, &plans);
         or_stopped!(directory.follow(&*log, stop).await?);
         let source = parts.source.clone();
-        let worker = or_stopped!(worker(parts, plans, &raw, revision, stop).await?);
+        let (worker, _) = or_stopped!(worker(parts, plans, &raw, &mut rules, revision, stop).await?);
         let walk = or_stopped!(whole(&*log, &source, stop).await?);
         Ok(Some(Self {
             log,

@@ -2,6 +2,7 @@
 //!
 //! Keys: `revision/FINGERPRINT` holds the newest number that a configuration was given, `began/TOPIC/PARTITION`
 //! the offset of the first record that the newest revision transformed there, `replay` the replay under way.
+//! `column/TABLE/ID` is the column of a custom field: written once, and again only where its title has changed.
 //! `erase/SUBJECT` asks for an erasure, `erased/SUBJECT` is one (see `zenfloe-erasure`).
 //! Keys that this release does not know are left alone.
 
@@ -17,9 +18,10 @@ use zenfloe_erasure::{Entry, Erased, Subject};
 use zenfloe_log::{Append, Class, Log, Record};
 use zenfloe_record::{Headers, Offset, SourceName, Topic, TopicPartition};
 
+use crate::custom::{Columns, CustomColumn, Definition, column_key, place_of as column_of};
 use crate::patience::{Patience, Stop, or_stopped, patiently};
 use crate::span::Plan;
-use crate::{StageError, rules_writer_id};
+use crate::{Parts, StageError, rules_writer_id};
 
 /// The digest of a transform configuration.
 pub(crate) type Fingerprint = [u8; 32];
@@ -36,6 +38,7 @@ pub(crate) struct Rules {
     revisions: BTreeMap<String, i32>,
     began: BTreeMap<TopicPartition, Began>,
     replay: Option<Plan>,
+    columns: Columns,
     erased: Erased,
     asked: BTreeMap<Subject, Entry>,
 }
@@ -63,6 +66,7 @@ impl Rules {
             revisions: BTreeMap::new(),
             began: BTreeMap::new(),
             replay: None,
+            columns: Columns::default(),
             erased: Erased::new(),
             asked: BTreeMap::new(),
         }
@@ -101,6 +105,10 @@ impl Rules {
         } else if let Some(subject) = Subject::parse_request(key) {
             if let Some(entry) = self.value::<Entry>(record)? {
                 self.asked.insert(subject, entry);
+            }
+        } else if let Some((table, id)) = column_of(key) {
+            if let Some(column) = self.value::<CustomColumn>(record)? {
+                self.columns.take(table, id, column);
             }
         } else if key == REPLAY {
             self.replay = self.value(record)?;
@@ -189,6 +197,54 @@ impl Rules {
                 }
                 Err(error) if error.class() == Class::Fenced => {
                     // Another process numbers just now; its record decides.
+                    tokio::time::sleep(Duration::from_millis(fastrand::u64(20..200))).await;
+                }
+                Err(error) => {
+                    if !patience.wait(error, stop).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The columns of custom fields.
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Gives a column to every field that has none, once for all processes; `None` when `stop` fires first.
+    ///
+    /// As with [`Rules::settle`], of two processes that do so at the same time one is fenced and reads the other's.
+    pub(crate) async fn define(
+        &mut self,
+        parts: &Parts,
+        table: &str,
+        definitions: &[Definition],
+        stop: &Stop,
+    ) -> Result<Option<()>, StageError> {
+        let (log, catalog) = (&*parts.log, parts.catalog);
+        let mut patience = Patience::default();
+        loop {
+            or_stopped!(self.follow(log, stop).await?);
+            if self.columns.news(catalog, table, definitions).is_empty() {
+                return Ok(Some(()));
+            }
+            let mut writer = or_stopped!(patiently!(stop, log.writer(&rules_writer_id(&self.source)).await));
+            or_stopped!(self.follow(log, stop).await?);
+            let news = self.columns.news(catalog, table, definitions);
+            let record = |(id, column): &(i64, CustomColumn)| self.record(&column_key(table, *id), Some(column));
+            match writer.commit(news.iter().map(record).collect(), None).await {
+                Ok(()) => {
+                    let (source, columns) = (self.source.as_str(), news.len());
+                    tracing::info!(source, table, columns, "columns of custom fields are new or renamed");
+                    for (id, column) in news {
+                        self.columns.take(table, id, column);
+                    }
+                    return Ok(Some(()));
+                }
+                Err(error) if error.class() == Class::Fenced => {
+                    // Another process names just now; its records decide.
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(20..200))).await;
                 }
                 Err(error) => {

@@ -9,6 +9,7 @@ use zenfloe_log::{Append, Assign, Batch, Class, Done, Limit, Log, Read, Reader, 
 use zenfloe_record::{Positions, SourceName, TopicPartition};
 
 use crate::config::bytes;
+use crate::custom::{Fields, Pending};
 use crate::erase::{Eraser, Suppressed};
 use crate::goals::Goals;
 use crate::hand::Hand;
@@ -78,6 +79,8 @@ struct Stage {
     suppressed: Suppressed,
     eraser: Eraser,
     directory: Directory,
+    fields: Fields,
+    pending: Pending,
     rules: Rules,
     fingerprint: Fingerprint,
     revision: i32,
@@ -100,7 +103,7 @@ impl Stage {
     async fn open(parts: Parts, stop: &Stop) -> Result<Option<Opened>, StageError> {
         let eraser = Eraser::new(parts.clone());
         let log = parts.log.clone();
-        let mut plans = plans::compile(&parts)?;
+        let plans = plans::compile(&parts)?;
         let id = writer_id(&parts.source, &parts.member);
         let writer = or_stopped!(patiently!(stop, log.writer(&id).await));
         let raw = or_stopped!(topics::raw_topics(&parts, stop).await?);
@@ -111,9 +114,12 @@ impl Stage {
         let mut rules = Rules::new(&parts.source);
         let revision = or_stopped!(rules.settle(&*log, &plans.fingerprint, stop).await?);
         topics::check_ids(&raw, &rules, &parts.config)?;
-        let lanes = or_stopped!(plans::lanes(&parts, &mut plans, &raw, &written, stop).await?);
         let mut directory = Directory::new(&parts, &plans);
         or_stopped!(directory.complete(&parts, stop).await?);
+        let mut fields = Fields::new(&parts, &plans, &raw);
+        or_stopped!(fields.read(&mut rules, stop).await?);
+        let lanes = or_stopped!(fields.lanes(&rules, &written, stop).await?);
+        let pending = Pending::new(&parts);
         parts
             .progress
             .begin(revision, raw.iter().map(|topic| topic.collection.name.clone()));
@@ -148,6 +154,8 @@ impl Stage {
             suppressed,
             eraser,
             directory,
+            fields,
+            pending,
             rules,
             fingerprint: plans.fingerprint,
             revision,
@@ -179,7 +187,10 @@ impl Stage {
                 return Ok(STOPPED);
             }
             if self.is_done(stop).await? {
-                if self.check_rules(stop).await?.is_none() || self.eraser.finish(&self.rules, stop).await?.is_none() {
+                if self.check_rules(stop).await?.is_none() || self.finish_pending(stop).await?.is_none() {
+                    return Ok(STOPPED);
+                }
+                if self.eraser.finish(&self.rules, stop).await?.is_none() {
                     return Ok(STOPPED);
                 }
                 self.show_lag().await;
@@ -332,6 +343,7 @@ impl Stage {
         let began = self.beginnings(&records);
         let mut patience = Patience::default();
         or_stopped!(self.directory.follow(&*self.log, stop).await?);
+        or_stopped!(self.follow_fields(stop).await?);
         loop {
             let (mut out, tally) = self.transformed(&records).await?;
             out.extend(began.iter().map(|(at, began)| self.rules.began_record(at, began)));
@@ -359,6 +371,18 @@ impl Stage {
                 }
             }
         }
+    }
+
+    /// Learns of custom fields that have come.
+    async fn follow_fields(&mut self, stop: &Stop) -> Result<Option<()>, StageError> {
+        let worker = self.worker.as_mut().expect("it is back after every batch");
+        self.fields.follow(&mut self.rules, worker, stop).await
+    }
+
+    /// Transforms what waited for the definitions that have come.
+    async fn finish_pending(&mut self, stop: &Stop) -> Result<Option<()>, StageError> {
+        or_stopped!(self.follow_fields(stop).await?);
+        self.pending.finish(&self.rules, &mut self.worker, stop).await
     }
 
     /// Reads again what was dropped, from where the group stands; what is no longer ours is passed over.
@@ -450,7 +474,11 @@ impl Stage {
         }
         or_stopped!(self.check_rules(stop).await?);
         self.eraser.tend(&self.rules).await?;
+        or_stopped!(self.follow_fields(stop).await?);
         self.tend_at = Instant::now() + TEND_EVERY.max(begun.elapsed() * TEND_PAUSE);
+        // In parts, so that what comes live does not wait for all that has waited.
+        let enough = Instant::now() + TEND_EVERY / 2;
+        while or_stopped!(self.pending.turn(&self.rules, &mut self.worker, stop).await?) && Instant::now() < enough {}
         Ok(Some(()))
     }
 

@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOKS_PER_MESSAGE: u32 = 20;
 
 /// The topics that the transformer of a source makes: clean ones with as many partitions as the raw topic
-/// of their collection has, the dead and the rules topic.
+/// of their collection has, the dead, the rules and the pending topic.
 pub fn topics(source: &SourceName, collections: &[(&Collection, Partition)], config: &Config) -> Vec<TopicSpec> {
     let spec = |name: Arc<str>, partitions, cleanup| TopicSpec {
         name,
@@ -34,6 +34,7 @@ pub fn topics(source: &SourceName, collections: &[(&Collection, Partition)], con
     }
     topics.push(spec(Topic::dead(source), 1, Cleanup::Delete(config.dead_retention)));
     topics.push(spec(Topic::rules(source), 1, Cleanup::Compact));
+    topics.push(spec(Topic::pending(source), 1, Cleanup::Compact));
     topics
 }
 
@@ -132,6 +133,7 @@ pub(crate) struct Written {
     pub(crate) dead: Arc<str>,
     pub(crate) dead_partitions: Partition,
     pub(crate) rules: Arc<str>,
+    pub(crate) pending: Arc<str>,
 }
 
 impl Written {
@@ -157,6 +159,7 @@ pub(crate) async fn ensure(parts: &Parts, raw: &[RawTopic], stop: &Stop) -> Resu
         dead: dead.clone(),
         dead_partitions: 1,
         rules: Topic::rules(&parts.source),
+        pending: Topic::pending(&parts.source),
     };
     for name in specs.iter().map(|spec| spec.name.clone()).chain([dead.clone()]) {
         let info = or_stopped!(patiently!(stop, parts.log.topic(&name).await));

@@ -9,10 +9,11 @@ use zenfloe_log::{Append, Record};
 use zenfloe_normalize::{Given, OutRow, Output};
 use zenfloe_pii::Privacy;
 use zenfloe_record::{
-    CleanHeaders, CleanKey, CleanKind, Headers, Origin, RawHeaders, RawKind, Reason, RowVersion, TopicPartition,
+    CleanHeaders, CleanKey, CleanKind, Headers, Origin, RawHeaders, RawKind, Reason, RowVersion, TopicPartition, header,
 };
 
 use crate::StageError;
+use crate::custom::{Waiting, waits};
 use crate::dead::{self, MESSAGE_OVERHEAD};
 use crate::erase::{Suppressed, append};
 use crate::plans::{Lane, Lanes, Own, Sink};
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     suppressed: Suppressed,
     revision: i32,
     keying: Keying,
+    /// Records are at work that waited for a field's definition and were transformed before.
+    is_anew: bool,
     json: Vec<u8>,
     output: Output,
 }
@@ -73,9 +76,33 @@ impl Worker {
             suppressed,
             revision,
             keying,
+            is_anew: false,
             json: Vec::new(),
             output: Output::new(),
         }
+    }
+
+    /// The topics that it writes to.
+    pub(crate) fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Takes other lanes in the place of those of the same topics.
+    pub(crate) fn refit(&mut self, lanes: Lanes) {
+        self.lanes.extend(lanes);
+    }
+
+    /// The rows of records that waited for the definitions of fields, once more, and that they wait no more.
+    ///
+    /// Records of topics that it does not know are left out.
+    pub(crate) fn anew(&mut self, records: &[Record]) -> Result<Made, StageError> {
+        let keying = std::mem::replace(&mut self.keying, Keying::Versioned);
+        self.is_anew = true;
+        let known: Vec<Record> = records.iter().filter(|record| self.knows(&record.at.topic)).cloned().collect();
+        let made = self.batch(&known);
+        self.keying = keying;
+        self.is_anew = false;
+        made
     }
 
     /// Claims that records of this raw topic can be transformed.
@@ -108,6 +135,9 @@ impl Worker {
         share.newest = share.newest.max(record.timestamp);
         share.dead.add(&reason, 1);
         made.out.push(dead::letter(&self.written, record, reason, detail));
+        if self.is_anew {
+            made.out.push(waits(&self.written.pending, &dead::origin(record), None));
+        }
     }
 
     /// A state that was imported or read from the past is older than what came live, and must not take its place when
@@ -168,6 +198,7 @@ impl Worker {
         let mut address = Address {
             origin: &origin,
             keying: self.keying_of(*headers),
+            is_anew: self.is_anew,
             out: &mut made.out,
         };
         let output = &self.output;
@@ -211,6 +242,7 @@ impl Worker {
                 return Err(fault);
             }
         }
+        made.out.extend(self.waiting(lane, &origin));
         if headers.kind == RawKind::Record {
             made.out.extend(self.requests(lane, headers, &erased));
         }
@@ -225,6 +257,17 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Values of custom fields that have no column wait for it, if their definitions are told at all.
+    fn waiting(&self, lane: &Lane, origin: &Origin) -> Option<Append> {
+        let fields = self.output.undefined_fields();
+        let table = lane.waits_for.filter(|_| !fields.is_empty());
+        let waiting = table.map(|table| Waiting {
+            table: table.to_owned(),
+            fields: fields.to_vec(),
+        });
+        (waiting.is_some() || self.is_anew).then(|| waits(&self.written.pending, origin, waiting.as_ref()))
     }
 
     /// What Zendesk has deleted for good is asked to be erased, once.
@@ -253,6 +296,7 @@ impl Worker {
 struct Address<'m> {
     origin: &'m Origin,
     keying: Keying,
+    is_anew: bool,
     out: &'m mut Vec<Append>,
 }
 
@@ -274,7 +318,7 @@ impl Address<'_> {
             timestamp: None,
             key: key.into(),
             value: Some(value),
-            headers: headers(kind, version, self.origin),
+            headers: headers(kind, version, self.origin, self.is_anew),
         };
         let size = append.size() + MESSAGE_OVERHEAD;
         if size > sink.limit {
@@ -289,13 +333,18 @@ impl Address<'_> {
     }
 }
 
-fn headers(kind: CleanKind, version: RowVersion, origin: &Origin) -> Headers {
-    CleanHeaders {
+fn headers(kind: CleanKind, version: RowVersion, origin: &Origin, is_anew: bool) -> Headers {
+    let headers = CleanHeaders {
         kind,
         version,
         origin: origin.clone(),
     }
-    .encode()
+    .encode();
+    if is_anew {
+        headers.with(header::REWRITTEN, "1")
+    } else {
+        headers
+    }
 }
 
 fn with_header(header: [u8; 5], body: &[u8]) -> Bytes {

@@ -270,6 +270,8 @@ pub struct Table {
     pub set_of: Option<String>,
     /// The columns that say whose a row is, for whoever erases a person or a ticket.
     pub erase: Erase,
+    /// The fields that the customer made; each becomes a column once it is known.
+    pub custom: Option<Custom>,
     /// The columns, in the warehouse's order.
     pub columns: Vec<Column>,
 }
@@ -289,6 +291,29 @@ pub struct Erase {
     /// The column with the id of the user who wrote its texts: they are dropped with the user.
     #[serde(default)]
     pub author: Option<String>,
+}
+
+/// Fields that the customer made on the records of a table. What they are is known at run time alone.
+///
+/// Written `custom = { fields = "ticket_fields", at = "custom_fields", by = "id" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Custom {
+    /// The collection of their definitions.
+    pub fields: String,
+    /// Where a record carries their values.
+    pub at: Path,
+    /// How it carries them.
+    pub by: CustomBy,
+}
+
+/// How a record carries the values of custom fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CustomBy {
+    /// An array of objects with the field's `id` and a `value`.
+    Id,
+    /// An object of values by the field's `key`.
+    Key,
 }
 
 /// Where the rows of a table come from.
@@ -326,6 +351,8 @@ pub struct Column {
     pub of: Option<String>,
     /// The fields that may have changed, and how their values are treated.
     pub changes: BTreeMap<String, Changed>,
+    /// Where an event carries the values of the custom fields that changed, by id.
+    pub custom: Option<Path>,
     /// What kind of personal data it holds; where `class_by` says more, the class of what it does not name.
     pub class: Class,
     /// Tells the class of each value by a field beside it.
@@ -339,6 +366,8 @@ pub struct Column {
 /// How the value of a field is treated where an event tells its change: as the column that shows the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
+    /// Where an event carries the field's value.
+    pub path: Path,
     /// The column's class.
     pub class: Class,
     /// The column's action.

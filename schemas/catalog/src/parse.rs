@@ -32,6 +32,7 @@ pub(crate) fn catalog(collections: &mut [Collection]) -> Result<(), String> {
             }
         }
     }
+    let names: BTreeSet<String> = collections.iter().map(|collection| collection.name.clone()).collect();
     for collection in collections.iter_mut() {
         let faulty = |what: String| format!("collections/{}.toml: {what}", collection.name);
         for erased in &collection.erases {
@@ -42,6 +43,10 @@ pub(crate) fn catalog(collections: &mut [Collection]) -> Result<(), String> {
                     erased.table, erased.column
                 )));
             }
+        }
+        let customs = collection.tables.iter().filter_map(|table| table.custom.as_ref());
+        if let Some(custom) = customs.into_iter().find(|custom| !names.contains(&custom.fields)) {
+            return Err(faulty(format!("there is no collection `{}` of fields", custom.fields)));
         }
         for column in collection.tables.iter_mut().flat_map(|table| &mut table.columns) {
             if let Some(of) = &column.of {
@@ -64,6 +69,7 @@ fn changes(table: &Table) -> BTreeMap<String, Changed> {
         .filter(own)
         .filter(|column| !table.key.contains(&column.name));
     let changed = |column: &Column| Changed {
+        path: column.path.clone(),
         class: column.class,
         action: column.action,
     };
@@ -174,7 +180,16 @@ struct FileTable {
     key: Vec<Spanned<String>>,
     set_of: Option<Spanned<String>>,
     erase: Option<Spanned<Erase>>,
+    custom: Option<FileCustom>,
     column: Vec<FileColumn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileCustom {
+    fields: String,
+    at: Spanned<String>,
+    by: CustomBy,
 }
 
 #[derive(Deserialize)]
@@ -193,6 +208,8 @@ struct FileColumn {
     op: Option<Operation>,
     /// The table whose fields change.
     of: Option<Spanned<String>>,
+    /// Where an event carries the custom ones.
+    custom: Option<Spanned<String>>,
     class: Option<Spanned<FileClass>>,
     action: Option<Action>,
     doc: Spanned<String>,
@@ -433,9 +450,20 @@ impl FileTable {
             name: self.name.into_inner(),
             doc: self.doc,
             rows,
+            custom: self.custom.map(FileCustom::checked).transpose()?,
             key: self.key.into_iter().map(Spanned::into_inner).collect(),
             set_of: self.set_of.map(Spanned::into_inner),
             columns,
+        })
+    }
+}
+
+impl FileCustom {
+    fn checked(self) -> Result<Custom, Fault> {
+        Ok(Custom {
+            fields: self.fields,
+            at: path(&self.at)?,
+            by: self.by,
         })
     }
 }
@@ -482,6 +510,7 @@ impl FileColumn {
                 "a token needs a single value of a personal class".to_owned(),
             );
         }
+        let custom = self.custom.as_ref().map(path).transpose()?;
         let path = match &self.path {
             Some(written) => path(written)?,
             // The value stands under the field's own name, whichever it is.
@@ -504,6 +533,7 @@ impl FileColumn {
             of: self.of.map(Spanned::into_inner),
             // What the table's columns say of them is known when all files have been read.
             changes: BTreeMap::new(),
+            custom,
             class,
             class_by,
             action,

@@ -12,7 +12,8 @@ pub mod header {
     pub const SEAL: &str = "zf.seal";
     /// The row version of a clean row: `version/extracted_at/raw_offset/revision`.
     pub const ROW_VERSION: &str = "zf.row_version";
-    /// There, whatever it says, on a clean record that an erasure wrote anew: its first writing has the same origin.
+    /// There, whatever it says, on a clean record that was written anew, by an erasure or because the
+    /// definition of a custom field came late: its first writing has the same origin.
     pub const REWRITTEN: &str = "zf.rewritten";
     /// The raw record that a clean row or a letter comes from: `topic/partition/offset`.
     pub const ORIGIN: &str = "zf.origin";

@@ -20,6 +20,9 @@ pub trait Reader {
 
     /// The rows of a table that are not marked as deleted.
     fn live(&mut self, table: &str) -> anyhow::Result<u64>;
+
+    /// The columns of a table with what is said about each.
+    fn comments(&mut self, table: &str) -> anyhow::Result<Vec<(String, String)>>;
 }
 
 /// The latest state of one record of the account.
@@ -235,6 +238,10 @@ mod tests {
         fn live(&mut self, _table: &str) -> anyhow::Result<u64> {
             let live = self.0.values().filter(|row| row["_deleted"].as_deref() == Some("0"));
             Ok(live.count() as u64)
+        }
+
+        fn comments(&mut self, _table: &str) -> anyhow::Result<Vec<(String, String)>> {
+            Ok(Vec::new())
         }
     }
 

@@ -5,6 +5,7 @@
 //! theirs cannot hide itself. The catalog is shared: it is the promise that is tested.
 
 pub mod compare;
+pub mod custom;
 pub mod oracle;
 pub mod redacted;
 pub mod scan;

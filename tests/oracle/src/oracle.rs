@@ -173,7 +173,7 @@ impl Oracle {
         let Some((field, changed)) = column
             .changes
             .iter()
-            .find(|(field, _)| event.get(field.as_str()).is_some())
+            .find(|(_, changed)| present(&changed.path, event).is_some())
         else {
             return Cell::Null;
         };
@@ -181,7 +181,7 @@ impl Oracle {
             return Cell::Text(field.clone());
         }
         let at = if column.path.steps.is_empty() {
-            event.get(field.as_str())
+            present(&changed.path, event)
         } else {
             event.get("previous_value")
         };
@@ -331,7 +331,7 @@ fn minutes(value: &Value) -> Cell {
 }
 
 /// Lower case ASCII letters and digits, `_` between words.
-fn slug(title: &str) -> String {
+pub(crate) fn slug(title: &str) -> String {
     let folded: String = title
         .to_lowercase()
         .chars()
@@ -383,7 +383,7 @@ fn find<'v>(path: &Path, record: &'v Value, element: Element<'v>) -> Option<&'v 
         Step::Element { key, value } => at
             .as_array()?
             .iter()
-            .find(|held| held.get(key).and_then(Value::as_str) == Some(value)),
+            .find(|held| held.get(key).map(text).as_deref() == Some(value)),
     })
 }
 

@@ -75,6 +75,13 @@ impl Reader for Warehouse {
             .with_context(|| format!("table {table}"))?;
         Ok(u64::try_from(count)?)
     }
+
+    fn comments(&mut self, table: &str) -> anyhow::Result<Vec<(String, String)>> {
+        let query = "SELECT column_name, comment FROM _zenfloe_columns WHERE table_name = ?1";
+        let mut statement = self.0.prepare(query)?;
+        let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
 }
 
 /// The result of a query as aligned lines.

@@ -8,6 +8,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use zendesk_sim::Collection;
 use zenfloe_catalog::Catalog;
 use zenfloe_oracle::compare::{Reader, Report, Truth, compare};
+use zenfloe_oracle::custom::Customs;
 use zenfloe_oracle::oracle::{Erased, Oracle};
 use zenfloe_oracle::token::TokenRoot;
 
@@ -21,6 +22,7 @@ type Row = HashMap<String, Option<String>>;
 pub struct Tables {
     rows: HashMap<String, HashMap<Vec<String>, Row>>,
     dumps: BTreeMap<String, Vec<String>>,
+    comments: HashMap<String, Vec<(String, String)>>,
 }
 
 impl Tables {
@@ -31,6 +33,7 @@ impl Tables {
         let mut tables = Self {
             rows: HashMap::new(),
             dumps: BTreeMap::new(),
+            comments: comments(&client, schema).await?,
         };
         for table in Catalog::builtin()
             .collections()
@@ -82,6 +85,23 @@ impl Tables {
     }
 }
 
+/// What is said about the columns of a schema's tables.
+async fn comments(
+    client: &tokio_postgres::Client,
+    schema: &str,
+) -> anyhow::Result<HashMap<String, Vec<(String, String)>>> {
+    let query = "SELECT table_name::text, column_name::text, col_description(\
+        format('%I.%I', table_schema, table_name)::regclass, ordinal_position)\
+        FROM information_schema.columns WHERE table_schema = $1";
+    let mut comments: HashMap<_, Vec<_>> = HashMap::new();
+    for row in client.query(query, &[&schema]).await? {
+        let comment: Option<String> = row.get(2);
+        let of: &mut Vec<_> = comments.entry(row.get(0)).or_default();
+        of.push((row.get(1), comment.unwrap_or_default()));
+    }
+    Ok(comments)
+}
+
 impl Reader for Tables {
     fn row(
         &mut self,
@@ -97,6 +117,10 @@ impl Reader for Tables {
     fn live(&mut self, table: &str) -> anyhow::Result<u64> {
         let rows = self.rows.get(table).into_iter().flat_map(HashMap::values);
         Ok(rows.filter(|row| row["_deleted"].as_deref() == Some("f")).count() as u64)
+    }
+
+    fn comments(&mut self, table: &str) -> anyhow::Result<Vec<(String, String)>> {
+        Ok(self.comments.get(table).cloned().unwrap_or_default())
     }
 }
 
@@ -120,6 +144,19 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
     };
     let clocks = published_clocks(world, tickets)?;
     let mut report = Report::default();
+    let catalog = Catalog::builtin();
+    let held = Collection::ALL.map(|collection| catalog.collection(collection.name()).expect("in the catalog"));
+    let fields = |name: &str| {
+        let collection = Collection::ALL.into_iter().find(|held| held.name() == name);
+        let truths = collection.map(|collection| world.simulator.records(collection));
+        let read = |truth: zendesk_sim::Truth| {
+            let record = serde_json::from_str(&truth.json).expect("the simulator writes JSON");
+            (record, truth.is_removed)
+        };
+        truths.into_iter().flatten().map(read).collect()
+    };
+    let customs = Customs::read(&held, fields, tables)?;
+    ensure!(customs.count() > 20, "custom fields have columns: {}", customs.count());
     for collection in Collection::ALL {
         let seen: BTreeSet<i64> = world
             .simulator
@@ -144,7 +181,7 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
         let held = Catalog::builtin()
             .collection(collection.name())
             .context("in the catalog")?;
-        compare(&oracle, held, truths, tables, &mut report)?;
+        compare(&oracle, &customs.with(held), truths, tables, &mut report)?;
     }
     Ok(report)
 }

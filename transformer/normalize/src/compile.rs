@@ -14,7 +14,7 @@ use crate::{Choice, Plan, PlanError};
 use trees::{Grown, Place, Source, Trees};
 
 /// Rises whenever the same record, catalog and choice come to give other rows.
-const NORMALISER_VERSION: u32 = 2;
+const NORMALISER_VERSION: u32 = 3;
 
 /// A table before its slots are numbered.
 struct DraftTable<'c> {

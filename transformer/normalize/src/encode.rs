@@ -57,7 +57,11 @@ impl<G: Guard> Encoder<'_, G> {
         if !cell.is_key {
             self.out.push(avro::SOME);
         }
-        let is_something = self.make(&cell.make, slot)?;
+        let is_something = match self.make(&cell.make, slot) {
+            // An emptied field of numbers or times may be an empty text: there is no value.
+            Err(Wrong::Type { .. }) if slot.is_text() && slot.of(self.json).is_empty() => false,
+            made => made?,
+        };
         if !is_something {
             self.out.truncate(begin);
             return self.null(cell);

@@ -30,4 +30,5 @@ mod walk;
 pub use choice::{Choice, PlanError};
 pub use output::{Given, OutFence, OutRow, Output, Rejected};
 pub use plan::{Plan, TablePlan};
+pub use text::slug;
 pub use zenfloe_pii::Guard;

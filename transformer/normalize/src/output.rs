@@ -87,6 +87,11 @@ impl Output {
         self.unknown.counts.clear();
     }
 
+    /// Custom fields of the last record that have a value and no column: their ids or keys.
+    pub fn undefined_fields(&self) -> &[String] {
+        &self.work.notes.undefined
+    }
+
     /// Fields that the catalog does not name, by path, with the number of times that they were met.
     ///
     /// A name that is not made of letters, digits, `_`, `-` and `:` could itself be personal and is counted as

@@ -33,6 +33,9 @@ pub(crate) fn run<G: Guard>(
     let Work { notes, texts, meta } = &mut out.work;
     walk(json, &plan.record, &plan.trees, notes, &mut out.unknown).map_err(halted)?;
     let fate = fate(plan, json, &notes.slots, given)?;
+    if fate.is_erased {
+        notes.undefined.clear();
+    }
     write_meta(given, &fate, meta);
     let mut writer = Writer {
         plan,

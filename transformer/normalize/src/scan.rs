@@ -302,6 +302,11 @@ impl<'j> Scanner<'j> {
         Ok(slot(kind, start, self.at))
     }
 
+    /// Notes the container that began at `start` and has just been read member by member as the last one passed.
+    pub(crate) fn note_passed(&mut self, start: usize) {
+        self.passed = (start, self.at);
+    }
+
     /// Passes a container by its grammar.
     fn checked(&mut self) -> Scanned<()> {
         // One bit per open container, the innermost lowest: 1 for an object.

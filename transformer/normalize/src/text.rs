@@ -127,7 +127,7 @@ pub(crate) fn meant<'t>(slot: Slot, json: &'t str, decoded: &'t mut String, repl
 }
 
 /// Appends a column name made from a title: lower-case ASCII letters and digits, `_` between words.
-pub(crate) fn slug(title: &str, out: &mut String) {
+pub fn slug(title: &str, out: &mut String) {
     let begin = out.len();
     let mut is_between = false;
     for c in title.to_lowercase().chars() {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use zenfloe_catalog::Step;
+use zenfloe_catalog::{CustomBy, Step};
 
 use crate::keys::{Entries, Keys};
 use crate::scan::Kind;
@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) elements: Option<u16>,
     /// Members that nobody names are counted.
     pub(crate) counts_unknown: bool,
+    /// Values of custom fields: those that nobody names have a definition that is not known yet.
+    pub(crate) customs: Option<CustomBy>,
     /// The value may be no container as well.
     pub(crate) is_loose: bool,
 }
@@ -31,9 +33,9 @@ pub(crate) struct Node {
 impl Node {
     /// What a value here has to be, if it has to be a container.
     pub(crate) fn wanted(&self) -> Option<Kind> {
-        if !self.keys.is_empty() {
+        if !self.keys.is_empty() || self.customs == Some(CustomBy::Key) {
             Some(Kind::Object)
-        } else if self.elements.is_some() || !self.selectors.is_empty() {
+        } else if self.elements.is_some() || !self.selectors.is_empty() || self.customs == Some(CustomBy::Id) {
             Some(Kind::Array)
         } else {
             None
@@ -69,6 +71,7 @@ struct Draft {
     selected: Vec<(String, String, usize)>,
     elements: Option<u16>,
     counts_unknown: bool,
+    customs: Option<CustomBy>,
     is_loose: bool,
 }
 
@@ -140,6 +143,11 @@ impl Tree {
         self.drafts[at].counts_unknown = true;
     }
 
+    /// Asks for the custom fields that nobody reads there.
+    pub(crate) fn customs(&mut self, at: NodeId, by: CustomBy) {
+        self.drafts[at].customs = Some(by);
+    }
+
     /// Lets a value be no container where members are read of one.
     pub(crate) fn loosen(&mut self, at: NodeId) {
         self.drafts[at].is_loose = true;
@@ -182,7 +190,8 @@ struct Numbering<'d> {
 impl Numbering<'_> {
     fn number(&mut self, at: NodeId) -> Result<u16, String> {
         let draft = &self.drafts[at];
-        let is_array = draft.elements.is_some() || !draft.selected.is_empty();
+        let is_array =
+            draft.elements.is_some() || !draft.selected.is_empty() || draft.customs == Some(CustomBy::Id);
         if is_array && !draft.keys.is_empty() {
             return Err(format!("`{}` would have to be an object and an array", draft.path));
         }
@@ -206,6 +215,7 @@ impl Numbering<'_> {
             selectors,
             elements: draft.elements,
             counts_unknown: draft.counts_unknown,
+            customs: draft.customs,
             is_loose: draft.is_loose,
         });
         Ok(id)

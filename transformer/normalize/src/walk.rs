@@ -1,5 +1,7 @@
 //! One pass over a record: notes where the values stand that the plan reads.
 
+use zenfloe_catalog::CustomBy;
+
 use crate::output::Unknown;
 use crate::scan::{Kind, NotJson, Scanner, Slot};
 use crate::text;
@@ -48,6 +50,8 @@ pub(crate) struct Notes {
     pub(crate) slots: Vec<Slot>,
     /// The elements in order.
     pub(crate) elements: Vec<Element>,
+    /// Custom fields with a value and without a column, each once: their ids or keys.
+    pub(crate) undefined: Vec<String>,
     decoded: String,
 }
 
@@ -72,6 +76,7 @@ pub(crate) fn walk<'p>(
 ) -> Walked<'p> {
     notes.elements.clear();
     notes.slots.clear();
+    notes.undefined.clear();
     notes.slots.resize(usize::from(record.slots), Slot::ABSENT);
     let mut walk = Walk {
         json,
@@ -126,6 +131,10 @@ impl<'p> Walk<'p, '_, '_> {
             }
             (b'[', Kind::Array) => {
                 self.array(shape, base, node)?;
+                if node.customs.is_some() {
+                    // The same array stands once more in a ticket.
+                    self.scan.note_passed(start);
+                }
                 self.slot(Kind::Array, start)
             }
             _ => self.scan.skip()?,
@@ -184,6 +193,11 @@ impl<'p> Walk<'p, '_, '_> {
     }
 
     fn unnamed(&mut self, node: &Node, key: Slot) -> Walked<'p> {
+        if node.customs.is_some() {
+            let value = self.scan.skip()?;
+            self.undefined(key, value);
+            return Ok(());
+        }
         if node.counts_unknown {
             let name = text::meant(key, self.json, &mut self.notes.decoded, &mut 0);
             self.unknown.count(&node.path, name);
@@ -195,9 +209,10 @@ impl<'p> Walk<'p, '_, '_> {
     fn array(&mut self, shape: &'p Shape, base: usize, node: &'p Node) -> Walked<'p> {
         let mut more = self.scan.enter(b']')?;
         while more {
-            match node.elements {
-                Some(tree) => self.row(tree, base)?,
-                None => self.element(shape, base, node)?,
+            match (node.elements, node.customs) {
+                (Some(tree), _) => self.row(tree, base)?,
+                (None, Some(CustomBy::Id)) => self.custom(shape, base, node)?,
+                _ => self.element(shape, base, node)?,
             }
             more = self.scan.more(b']')?;
         }
@@ -228,6 +243,55 @@ impl<'p> Walk<'p, '_, '_> {
         self.notes.slots.resize(base + usize::from(shape.slots), Slot::ABSENT);
         self.notes.elements.push(Element { tree, base, above });
         self.value(shape, base, &shape.nodes[0])
+    }
+
+    /// Reads an element of custom fields in one pass: its `id` says which field it is, and `value` is all that it has.
+    fn custom(&mut self, shape: &'p Shape, base: usize, node: &'p Node) -> Walked<'p> {
+        if self.scan.peek()? != b'{' {
+            self.scan.skip()?;
+            return Ok(());
+        }
+        let (mut id, mut value) = (Slot::ABSENT, Slot::ABSENT);
+        let mut more = self.scan.enter(b'}')?;
+        while more {
+            let key = self.scan.key()?;
+            let held = self.scan.skip()?;
+            match key.of(self.json) {
+                "id" => id = held,
+                "value" => value = held,
+                _ => {}
+            }
+            more = self.scan.more(b'}')?;
+        }
+        if !matches!(id.kind, Kind::Number | Kind::Text) {
+            return Ok(());
+        }
+        let of = |selector: &'p Selector| selector.values.get(id.of(self.json).as_bytes());
+        let Some(field) = node.selectors.iter().find_map(of) else {
+            self.undefined(id, value);
+            return Ok(());
+        };
+        let field = &shape.nodes[usize::from(field)];
+        let place = |slot: u16| base + usize::from(slot);
+        let is_met = field
+            .slot
+            .is_some_and(|slot| self.notes.slots[place(slot)].kind != Kind::Absent);
+        if let (Some(held), false) = (field.keys.get(b"value"), is_met) {
+            self.note(base, field, id);
+            self.note(base, &shape.nodes[usize::from(held)], value);
+        }
+        Ok(())
+    }
+
+    /// Notes a custom field that has a value and no column.
+    fn undefined(&mut self, name: Slot, value: Slot) {
+        if value.is_nothing() {
+            return;
+        }
+        let name = text::meant(name, self.json, &mut self.notes.decoded, &mut 0);
+        if !self.notes.undefined.iter().any(|held| held == name) {
+            self.notes.undefined.push(name.to_owned());
+        }
     }
 
     /// Reads an element by the selectors that it is the first to satisfy.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use zenfloe_oracle::compare::{Truth, compare as compare_collection};
+use zenfloe_oracle::custom::Customs;
 use zenfloe_oracle::oracle::{Erased, Oracle};
 use zenfloe_oracle::token::TokenRoot;
 use zenfloe_process::{ExitCode, Failure};
@@ -70,7 +71,13 @@ pub(crate) fn compare(
     let mut warehouse = Warehouse::open(database).map_err(failed)?;
     let mut report = zenfloe_oracle::compare::Report::default();
     let (_, source) = config.source(Some(SOURCE))?;
-    for collection in parts::collections(source)? {
+    let collections = parts::collections(source)?;
+    let fields = |name: &str| {
+        let all = account.truths(name).into_iter();
+        all.map(|(record, truth)| (record, truth.is_removed)).collect()
+    };
+    let customs = Customs::read(&collections, fields, &mut warehouse).map_err(failed)?;
+    for collection in collections {
         let truths = account
             .truths(&collection.name)
             .into_iter()
@@ -80,7 +87,7 @@ pub(crate) fn compare(
                 is_wiped: truth.is_wiped,
                 is_unseen: account.is_unseen(&collection.name, &truth),
             });
-        compare_collection(&oracle, collection, truths, &mut warehouse, &mut report).map_err(failed)?;
+        compare_collection(&oracle, &customs.with(collection), truths, &mut warehouse, &mut report).map_err(failed)?;
     }
     let (values, leaks) = leaks(account, &warehouse).map_err(failed)?;
     Ok(Report {

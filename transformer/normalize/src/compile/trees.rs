@@ -1,6 +1,6 @@
 //! The trees of paths that a plan walks a record by, while they grow.
 
-use zenfloe_catalog::{Changed, Collection, Column, Expected, Operation, Path, Rows, Step, Table};
+use zenfloe_catalog::{Changed, Collection, Column, CustomBy, Expected, Operation, Path, Rows, Step, Table};
 
 use super::{DraftChanges, DraftColumn, DraftTable};
 use crate::Choice;
@@ -79,6 +79,10 @@ impl Trees {
             self.pass_over(table);
             return Vec::new();
         }
+        if let Some(custom) = &table.custom {
+            let node = self.record.place(ROOT, &custom.at.steps);
+            self.record.customs(node, custom.by);
+        }
         let sources = self.sources(table);
         let draft = |(rows, root)| DraftTable {
             columns: self.columns(table, &rows, root, choice),
@@ -131,12 +135,16 @@ impl Trees {
     }
 
     fn changes(&mut self, column: &Column, root: Place, choice: &Choice) -> DraftChanges {
-        let mut wanted = |key: &str| {
-            let place = self.place(root, &key_path(key));
+        if let Some(path) = &column.custom {
+            let place = self.place(root, path);
+            self.customs(place);
+        }
+        let mut wanted = |path: &Path| {
+            let place = self.place(root, path);
             self.want(place);
             place
         };
-        let kind = wanted("event_type");
+        let kind = wanted(&key_path("event_type"));
         let of = column.of.clone().unwrap_or_default();
         let fields = column.changes.iter().map(|(name, changed)| {
             let chosen = |column: &str| choice.elsewhere.get(&(of.clone(), column.to_owned())).copied();
@@ -145,7 +153,8 @@ impl Trees {
                 action: tightened.unwrap_or(changed.action),
                 ..changed.clone()
             };
-            (name.clone(), wanted(name), changed)
+            let place = wanted(&changed.path);
+            (name.clone(), place, changed)
         });
         DraftChanges {
             fields: fields.collect(),
@@ -274,6 +283,16 @@ impl Trees {
         match place {
             Place::Record(node) => self.record.loosen(node),
             Place::Element(tree, node) | Place::Above(_, tree, node) => self.elements[tree].tree.loosen(node),
+        }
+    }
+
+    /// Marks an object of custom fields.
+    fn customs(&mut self, place: Place) {
+        match place {
+            Place::Record(node) => self.record.customs(node, CustomBy::Key),
+            Place::Element(tree, node) | Place::Above(_, tree, node) => {
+                self.elements[tree].tree.customs(node, CustomBy::Key)
+            }
         }
     }
 
