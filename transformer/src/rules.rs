@@ -14,11 +14,12 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zenfloe_catalog::CustomColumn;
 use zenfloe_erasure::{Entry, Erased, Subject};
 use zenfloe_log::{Append, Class, Log, Record};
 use zenfloe_record::{Headers, Offset, SourceName, Topic, TopicPartition};
 
-use crate::custom::{Columns, CustomColumn, Definition, column_key, place_of as column_of};
+use crate::custom::{Columns, Definition};
 use crate::patience::{Patience, Stop, or_stopped, patiently};
 use crate::span::Plan;
 use crate::{Parts, StageError, rules_writer_id};
@@ -106,7 +107,7 @@ impl Rules {
             if let Some(entry) = self.value::<Entry>(record)? {
                 self.asked.insert(subject, entry);
             }
-        } else if let Some((table, id)) = column_of(key) {
+        } else if let Some((table, id)) = CustomColumn::place(key) {
             if let Some(column) = self.value::<CustomColumn>(record)? {
                 self.columns.take(table, id, column);
             }
@@ -233,7 +234,7 @@ impl Rules {
             let mut writer = or_stopped!(patiently!(stop, log.writer(&rules_writer_id(&self.source)).await));
             or_stopped!(self.follow(log, stop).await?);
             let news = self.columns.news(catalog, table, definitions);
-            let record = |(id, column): &(i64, CustomColumn)| self.record(&column_key(table, *id), Some(column));
+            let record = |(id, column): &(i64, CustomColumn)| self.record(&CustomColumn::key_of(table, *id), Some(column));
             match writer.commit(news.iter().map(record).collect(), None).await {
                 Ok(()) => {
                     let (source, columns) = (self.source.as_str(), news.len());

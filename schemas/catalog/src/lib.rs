@@ -9,6 +9,7 @@
 //! What it does not know: how a request is sent, how a row is encoded beyond its schema.
 
 mod avro;
+mod custom;
 #[cfg(test)]
 mod faults;
 mod model;
@@ -19,6 +20,7 @@ mod path;
 use std::sync::LazyLock;
 
 pub use avro::{META_FIELDS, avro_schema};
+pub use custom::CustomColumn;
 pub use model::{
     Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Custom, CustomBy, Endpoint, Erase, Erased,
     Expected, Follow, Operation, Paging, RecordShape, Rows, Sideload, Table, TimeUnit, Vanished, Version, Window,

@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use zenfloe_catalog::{Action, Catalog, Class, ColumnType};
+use zenfloe_catalog::{Catalog, Class, ColumnType, CustomColumn};
 use zenfloe_normalize::slug;
 use zenfloe_record::Micros;
 
-const KEY: &str = "column/";
 /// Letters of a title in a name that stands alone; with the id of the field fewer, as PostgreSQL takes 63.
 const LETTERS: usize = 40;
 const LETTERS_BEFORE_ID: usize = 28;
@@ -25,46 +23,6 @@ pub(crate) struct Definition {
     pub(crate) target: Option<String>,
     /// When the source said so.
     pub(crate) seen_at: Micros,
-}
-
-/// A column as the rules topic remembers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CustomColumn {
-    /// Its place among the custom columns of its table, from 1 on.
-    pub(crate) number: u32,
-    pub(crate) name: String,
-    pub(crate) r#type: ColumnType,
-    pub(crate) class: Class,
-    /// Zendesk's name of the field's type.
-    pub(crate) kind: String,
-    /// The key under which records carry the field, where they do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<String>,
-    /// The field's title, for people.
-    pub(crate) title: String,
-    /// When the source gave it that title.
-    pub(crate) seen_at: Micros,
-}
-
-impl CustomColumn {
-    /// What happens to its values unless the user says otherwise: what people write is redacted, ids are clear.
-    pub(crate) fn default_action(&self) -> Action {
-        match self.class {
-            Class::Text => Action::Redact,
-            _ => Action::Clear,
-        }
-    }
-}
-
-/// The key of a column in the rules topic.
-pub(crate) fn column_key(table: &str, id: i64) -> String {
-    format!("{KEY}{table}/{id}")
-}
-
-/// The table and the field of a key of the rules topic; `None` of other keys.
-pub(crate) fn place_of(key: &str) -> Option<(&str, i64)> {
-    let (table, id) = key.strip_prefix(KEY)?.split_once('/')?;
-    Some((table, id.parse().ok()?))
 }
 
 /// The columns of all custom fields.
@@ -258,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn records_are_kept_in_this_form() {
-        let (columns, _) = named(&["Order No."]);
-        let (_, column) = columns.of("tickets")[0];
-        let text = serde_json::to_string(column).expect("plain data");
-        let form = r#"{"number":1,"name":"custom_order_no","type":"string","class":"text","kind":"text","title":"Order No.","seen_at":1}"#;
-        assert_eq!(text, form);
-        assert_eq!(column_key("tickets", 7), "column/tickets/7");
-        assert_eq!(place_of("column/tickets/7"), Some(("tickets", 7)));
+    fn a_field_is_known_by_its_id_or_its_key() {
+        let (mut columns, _) = named(&["Tier"]);
         assert!(columns.knows("tickets", "1") && !columns.knows("tickets", "2"));
+        let keyed = CustomColumn {
+            key: Some("tier".into()),
+            ..columns.of("tickets")[0].1.clone()
+        };
+        columns.take("users", 9, keyed);
+        assert!(columns.knows("users", "tier") && columns.knows("users", "9"));
     }
 }

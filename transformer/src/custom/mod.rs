@@ -11,7 +11,7 @@ mod fields;
 mod pending;
 mod shape;
 
-pub(crate) use columns::{Columns, CustomColumn, Definition, column_key, place_of};
+pub(crate) use columns::{Columns, Definition};
 pub(crate) use fields::Fields;
 pub(crate) use pending::{Pending, Waiting, waits};
 pub(crate) use shape::extended;

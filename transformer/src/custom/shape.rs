@@ -1,7 +1,7 @@
-use zenfloe_catalog::{Action, Changed, Class, Collection, Column, ColumnType, Custom, CustomBy, Path, Step};
+use zenfloe_catalog::{Action, Changed, Class, Collection, Column, ColumnType, Custom, CustomBy, CustomColumn, Path, Step};
 use zenfloe_normalize::Choice;
 
-use super::{Columns, CustomColumn};
+use super::Columns;
 use crate::Config;
 use crate::columns::{Wish, wish};
 
@@ -46,7 +46,7 @@ pub(crate) fn extended(
                 class,
                 class_by: None,
                 action,
-                doc: format!("{} (custom field {id}, {})", held.title, held.kind),
+                doc: held.doc(id),
             });
         }
     }

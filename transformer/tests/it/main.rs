@@ -1,6 +1,7 @@
 //! The stage over a log in memory, with real seals and the catalog of this release.
 
 mod clean;
+mod custom;
 mod dead;
 mod erase;
 mod flaky;

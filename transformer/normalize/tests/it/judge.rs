@@ -181,13 +181,18 @@ fn avro(kind: ColumnType, cell: &Cell) -> Option<Avro> {
 }
 
 /// The row for people: the fields that are not null.
-pub(crate) fn decoded(table: &Table, mut body: &[u8]) -> Vec<(String, String)> {
-    let schema = schema(table);
+pub(crate) fn decoded(table: &Table, body: &[u8]) -> Vec<(String, String)> {
+    decoded_by(&avro_schema(table, &table.columns.iter().collect::<Vec<_>>()), body)
+}
+
+/// The same of a row of any schema.
+pub(crate) fn decoded_by(schema: &str, mut body: &[u8]) -> Vec<(String, String)> {
+    let schema = Schema::parse_str(schema).expect("a schema");
     let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
         .build()
         .expect("a reader");
     let Ok(Avro::Record(fields)) = reader.read_value(&mut body) else {
-        panic!("{}: not a row", table.name);
+        panic!("not a row of its schema");
     };
     let shown = |value: Avro| match value {
         Avro::Union(_, inner) if *inner == Avro::Null => None,

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod choice;
+mod custom;
 mod events;
 mod fuzz;
 mod judge;
