@@ -107,8 +107,11 @@ fn tables<'c>(catalog: &'c Catalog, pattern: &str) -> impl Iterator<Item = (&'c 
         .filter(move |(_, table)| fits(pattern, &table.name))
 }
 
+/// The catalog's columns that a pattern names. `custom_*` are custom fields, not Zendesk's own `custom_status_id`.
 fn columns<'t>(table: &'t Table, pattern: &str) -> impl Iterator<Item = &'t Column> {
-    table.columns.iter().filter(move |column| fits(pattern, &column.name))
+    let is_of_fields = table.custom.is_some() && pattern.starts_with("custom_") && pattern.contains('*');
+    let named = move |column: &&Column| !is_of_fields && fits(pattern, &column.name);
+    table.columns.iter().filter(named)
 }
 
 /// Claims that a pattern names custom fields: which ones there are is not known here.

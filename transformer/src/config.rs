@@ -11,11 +11,12 @@ use zenfloe_catalog::Action;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Columns that never leave the transformer, as `table.column`; `*` stands for any letters, so that
-    /// `ticket_slas.*` is a whole table.
+    /// `ticket_slas.*` is a whole table. Columns of custom fields are named `custom_…`, as in `tickets.custom_*`.
     pub exclude: BTreeSet<String>,
     /// Other treatments than the catalog's, as `table.column`: `{ "users.name" = "drop" }`. A treatment
     /// that shows more than the catalog's own names its reason:
-    /// `{ "users.locale" = { action = "clear", reason = "needed by the routing report" } }`.
+    /// `{ "users.locale" = { action = "clear", reason = "needed by the routing report" } }`. Of custom fields texts are
+    /// redacted and the rest is clear; what an action cannot be done to (a token of a number) is dropped.
     pub actions: BTreeMap<String, Treatment>,
     /// The countries in whose national form telephone numbers are written, as in ISO 3166: `["US"]`. Columns
     /// are read by the first; without one only numbers that begin with `+` are recognised.
