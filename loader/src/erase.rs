@@ -3,13 +3,13 @@
 //! Every flush is cleaned by all erasures that its table has entered; a destination that knows more refuses it, and it
 //! is cleaned anew. So a loader that lags, or that starts with an old topic, brings nobody back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use zenfloe_catalog::{Catalog, Class, ColumnType, Table};
+use zenfloe_catalog::{Catalog, Class, ColumnType, CustomColumn, Table};
 use zenfloe_destination::{ErasedToken, Erasure, Flush, LoadError, Row, RowKind, Suppression, Target};
 use zenfloe_erasure::{Entry, Erased, Layout, Subject, Verdict};
-use zenfloe_log::{Log, Reader};
+use zenfloe_log::{Log, Reader, Record};
 use zenfloe_record::{FenceScope, Offset, SourceName, Topic, TopicPartition};
 
 use crate::StageError;
@@ -21,6 +21,8 @@ pub(crate) struct Erasures {
     at: TopicPartition,
     next: Option<Offset>,
     known: Erased,
+    /// Columns of custom fields in which people write, by the table's name in the source.
+    written: BTreeMap<String, BTreeSet<String>>,
     /// By the table's name in the destination.
     entered: HashMap<Arc<str>, BTreeSet<String>>,
     /// By the table's name in the source and the schema's id; `None` for rows that cannot be understood.
@@ -33,6 +35,7 @@ impl Erasures {
             at: TopicPartition::new(Topic::rules(source), 0),
             next: None,
             known: Erased::new(),
+            written: BTreeMap::new(),
             entered: HashMap::new(),
             layouts: HashMap::new(),
         }
@@ -59,6 +62,7 @@ impl Erasures {
             return Ok(None);
         };
         for record in records {
+            self.take_column(&record);
             let subject = std::str::from_utf8(&record.key).ok().and_then(Subject::parse);
             let (Some(subject), Some(value)) = (subject, &record.value) else {
                 continue;
@@ -73,17 +77,33 @@ impl Erasures {
         Ok(Some(()))
     }
 
+    /// Takes the column of a custom field; one that cannot be read is a later release's.
+    fn take_column(&mut self, record: &Record) {
+        let place = std::str::from_utf8(&record.key).ok().and_then(CustomColumn::place);
+        let (Some((table, _)), Some(value)) = (place, &record.value) else {
+            return;
+        };
+        if let Ok(column) = serde_json::from_slice::<CustomColumn>(value)
+            && column.class == Class::Text
+            && column.r#type == ColumnType::String
+        {
+            self.written.entry(table.to_owned()).or_default().insert(column.name);
+        }
+    }
+
     /// What a table has not seen yet.
     fn missing(&self, target: &Target, table: Option<&Table>) -> Vec<Erasure> {
         let entered = self.entered.get(&target.table);
         let is_new = |subject: &Subject| entered.is_none_or(|held| !held.contains(&subject.to_string()));
         let news = self.known.settled().filter(|(subject, _)| is_new(subject));
-        news.map(|(subject, entry)| erasure(subject, entry, table)).collect()
+        let customs = table.and_then(|table| self.written.get(&table.name));
+        news.map(|(subject, entry)| erasure(subject, entry, table, customs))
+            .collect()
     }
 }
 
 /// What an entry does to a table.
-fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>) -> Erasure {
+fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>, customs: Option<&BTreeSet<String>>) -> Erasure {
     let scope = |column: &Option<String>, id: i64| {
         Some(FenceScope {
             column: column.clone()?,
@@ -94,7 +114,10 @@ fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>) -> Erasure {
     let (rows, texts) = match subject {
         Subject::Person(id) => {
             let author = scope(&erase.author, *id).filter(|_| !entry.keeps_texts);
-            (scope(&erase.person, *id), author.map(|author| (author, written(table))))
+            (
+                scope(&erase.person, *id),
+                author.map(|author| (author, written(table, customs))),
+            )
         }
         Subject::Ticket(id) => (scope(&erase.ticket, *id), None),
         Subject::Address(_) => (None, None),
@@ -112,11 +135,12 @@ fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>) -> Erasure {
 }
 
 /// The columns of texts that the author of a row wrote.
-fn written(table: Option<&Table>) -> Vec<String> {
+fn written(table: Option<&Table>, customs: Option<&BTreeSet<String>>) -> Vec<String> {
     let columns = table.into_iter().flat_map(|table| &table.columns);
     columns
         .filter(|column| column.class == Class::Text && column.r#type == ColumnType::String)
         .map(|column| column.name.clone())
+        .chain(customs.into_iter().flatten().cloned())
         .collect()
 }
 

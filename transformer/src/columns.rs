@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zenfloe_catalog::{Action, Catalog, Class, Collection, Column, Table};
 use zenfloe_normalize::{Choice, PlanError};
 
+use crate::config::NewFields;
 use crate::{Config, Treatment};
 
 /// The choices of all collections, by name; patterns are replaced by the columns that they name.
@@ -13,6 +14,7 @@ use crate::{Config, Treatment};
 /// without a reason.
 pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Choice>, PlanError> {
     let mut choices: BTreeMap<String, Choice> = BTreeMap::new();
+    include(catalog, config, &mut choices)?;
     let mut of = |collection: &Collection, change: &mut dyn FnMut(&mut Choice)| {
         change(choices.entry(collection.name.clone()).or_default());
     };
@@ -56,6 +58,57 @@ pub fn choices(catalog: &Catalog, config: &Config) -> Result<BTreeMap<String, Ch
     }
     tell_elsewhere(catalog, &mut choices);
     Ok(choices)
+}
+
+/// Leaves out whatever no pattern of `include` names.
+fn include(catalog: &Catalog, config: &Config, choices: &mut BTreeMap<String, Choice>) -> Result<(), PlanError> {
+    if config.include.is_empty() {
+        return Ok(());
+    }
+    for pattern in &config.include {
+        let (table, column) = halves(pattern)?;
+        let is_known = |table: &Table| is_custom(table, column) || columns(table, column).next().is_some();
+        known(tables(catalog, table).any(|(_, table)| is_known(table)), table, column)?;
+    }
+    for (collection, table) in tables(catalog, "*") {
+        let is_named = |column: &str| {
+            config
+                .include
+                .iter()
+                .any(|pattern| names(pattern, table, column, false))
+        };
+        let has_fields = |pattern: &String| {
+            let (of, column) = pattern.split_once('.').unwrap_or_default();
+            fits(of, &table.name) && is_custom(table, column)
+        };
+        if !table.columns.iter().any(|column| is_named(&column.name)) && !config.include.iter().any(has_fields) {
+            let choice = choices.entry(collection.name.clone()).or_default();
+            choice.excluded.insert((table.name.clone(), "*".to_owned()));
+            continue;
+        }
+        for column in &table.columns {
+            if !is_named(&column.name) && !is_kept(table, &column.name) {
+                let choice = choices.entry(collection.name.clone()).or_default();
+                choice.excluded.insert((table.name.clone(), column.name.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Claims that a column stays in a table whatever is chosen: its key, and whose set or whose rows they are.
+pub(crate) fn is_kept(table: &Table, column: &str) -> bool {
+    let is_it = |held: &String| held == column;
+    table.key.iter().any(is_it) || table.set_of.iter().any(is_it) || table.erase.columns().any(is_it)
+}
+
+/// Claims that a pattern names a column of a table, which may be a custom field's.
+pub(crate) fn names(pattern: &str, table: &Table, column: &str, is_custom: bool) -> bool {
+    let Some((of, held)) = pattern.split_once('.') else {
+        return false;
+    };
+    let is_own = || columns(table, held).any(|own| own.name == column);
+    fits(of, &table.name) && if is_custom { fits(held, column) } else { is_own() }
 }
 
 /// What is chosen for a table holds for the changes of its fields that another collection tells.
@@ -129,9 +182,14 @@ pub(crate) fn of_custom_fields(catalog: &Catalog, config: &Config) -> Vec<String
         may_name && tables(catalog, table).any(|(_, table)| table.custom.is_some())
     };
     let excluded = config.exclude.iter().filter(|pattern| concerns(pattern));
+    let included = config.include.iter().filter(|pattern| concerns(pattern));
+    let blocked = (config.new_fields == NewFields::Block).then(|| "block".to_owned());
     let treated = config.actions.iter().filter(|(pattern, _)| concerns(pattern));
     excluded
         .map(|pattern| format!("-{pattern}"))
+        .chain(included.map(|pattern| format!("+{pattern}")))
+        .chain((!config.include.is_empty()).then(|| "include".to_owned()))
+        .chain(blocked)
         .chain(treated.map(|(pattern, treatment)| format!("{pattern}={}", treatment.action().as_str())))
         .collect()
 }
@@ -157,10 +215,15 @@ pub(crate) fn wish(config: &Config, table: &str, column: &str) -> Wish {
     if config.exclude.iter().any(|pattern| names(pattern)) {
         return Wish::Out;
     }
-    let mut treated = config.actions.iter().filter(|(pattern, _)| names(pattern));
-    treated
-        .next_back()
-        .map_or(Wish::Own, |(_, treatment)| Wish::Be(treatment.action()))
+    let is_included = config.include.iter().any(|pattern| names(pattern));
+    if !config.include.is_empty() && !is_included {
+        return Wish::Out;
+    }
+    match config.actions.iter().rfind(|(pattern, _)| names(pattern)) {
+        Some((_, treatment)) => Wish::Be(treatment.action()),
+        None if config.new_fields == NewFields::Block && !is_included => Wish::Out,
+        None => Wish::Own,
+    }
 }
 
 fn allowed(table: &Table, column: &str, own: Action, treatment: &Treatment) -> Result<(), PlanError> {
@@ -175,7 +238,7 @@ fn allowed(table: &Table, column: &str, own: Action, treatment: &Treatment) -> R
 }
 
 /// How much an action hides.
-fn strictness(action: Action) -> u8 {
+pub(crate) fn strictness(action: Action) -> u8 {
     match action {
         Action::Clear => 0,
         Action::Coarse => 1,
@@ -240,6 +303,31 @@ mod tests {
         assert_eq!(found["tickets"].excluded, [("ticket_slas".into(), "*".into())].into());
         let found = chosen(&["user*.external_i?", "users.*_restriction"], &[]);
         assert!(found.expect_err("no such column").contains("external_i?"));
+    }
+
+    #[test]
+    fn what_is_not_included_is_left_out_but_for_keys() {
+        let mut config = config(&[], &[]);
+        config.include = ["users.email", "tickets.custom_*"].map(str::to_owned).into();
+        let found = choices(Catalog::builtin(), &config).expect("known names");
+        let has =
+            |of: &str, table: &str, column: &str| found[of].excluded.contains(&(table.to_owned(), column.to_owned()));
+        assert!(has("users", "users", "name") && has("groups", "groups", "*"));
+        assert!(!has("users", "users", "email") && !has("users", "users", "id"));
+        assert!(has("users", "user_identities", "*") && has("tickets", "tickets", "subject"));
+        assert!(!has("tickets", "tickets", "*") && !has("tickets", "tickets", "submitter_id"));
+        assert_eq!(wish(&config, "tickets", "custom_area"), Wish::Own);
+        assert_eq!(wish(&config, "users", "custom_area"), Wish::Out);
+        config.include = ["users.emial".to_owned()].into();
+        assert!(choices(Catalog::builtin(), &config).is_err());
+    }
+
+    #[test]
+    fn new_fields_can_be_blocked_until_they_are_named() {
+        let mut config = config(&[], &[("tickets.custom_area", Treatment::Plain(Action::Redact))]);
+        config.new_fields = NewFields::Block;
+        assert_eq!(wish(&config, "tickets", "custom_area"), Wish::Be(Action::Redact));
+        assert_eq!(wish(&config, "tickets", "custom_region"), Wish::Out);
     }
 
     #[test]

@@ -13,6 +13,12 @@ pub struct Config {
     /// Columns that never leave the transformer, as `table.column`; `*` stands for any letters, so that
     /// `ticket_slas.*` is a whole table. Columns of custom fields are named `custom_…`, as in `tickets.custom_*`.
     pub exclude: BTreeSet<String>,
+    /// The columns that leave the transformer, written alike; all where none is named. A table that no pattern names
+    /// is left out, the key of one that is named stays, and columns that a later release adds are not there until they
+    /// are named. What `exclude` names is taken out of these.
+    pub include: BTreeSet<String>,
+    /// Whether a custom field has a column that neither `include` nor `actions` names.
+    pub new_fields: NewFields,
     /// Other treatments than the catalog's, as `table.column`: `{ "users.name" = "drop" }`. A treatment
     /// that shows more than the catalog's own names its reason:
     /// `{ "users.locale" = { action = "clear", reason = "needed by the routing report" } }`. Of custom fields texts are
@@ -41,6 +47,17 @@ pub struct Config {
     pub dead_retention: Duration,
 }
 
+/// What becomes of custom fields that the configuration does not name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NewFields {
+    /// They are columns.
+    #[default]
+    Allow,
+    /// They are left out.
+    Block,
+}
+
 /// What happens to a column instead of the catalog's own action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -66,6 +83,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             exclude: BTreeSet::new(),
+            include: BTreeSet::new(),
+            new_fields: NewFields::Allow,
             actions: BTreeMap::new(),
             regions: Vec::new(),
             // A transaction costs some 25 ms on Kafka, a record some 10 µs.

@@ -40,11 +40,12 @@ mod span;
 mod stage;
 mod tally;
 mod topics;
+mod treated;
 mod walk;
 mod worker;
 
 pub use columns::choices;
-pub use config::{Config, Treatment};
+pub use config::{Config, NewFields, Treatment};
 pub use erase::{Erase, ErasedCounts, erase, erase_writer_id};
 pub use error::{Class, StageError};
 pub use letters::{Content, LetterInfo, letters, open_letter};
@@ -53,6 +54,8 @@ pub use parts::{Drained, Parts, group, replay_group, replay_writer_id, retry_wri
 pub use progress::{CollectionProgress, Progress, ReplayProgress, Snapshot, Status};
 pub use replay::replay;
 pub use retry::{Retried, Which, retry_dead};
+pub use rules::processing;
 pub use span::{From, Replay, Replayed, Span};
 pub use stage::run;
 pub use topics::topics;
+pub use treated::{Processed, Rule};

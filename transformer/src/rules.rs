@@ -14,7 +14,7 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zenfloe_catalog::CustomColumn;
+use zenfloe_catalog::{Catalog, CustomColumn};
 use zenfloe_erasure::{Entry, Erased, Subject};
 use zenfloe_log::{Append, Class, Log, Record};
 use zenfloe_record::{Headers, Offset, SourceName, Topic, TopicPartition};
@@ -22,7 +22,9 @@ use zenfloe_record::{Headers, Offset, SourceName, Topic, TopicPartition};
 use crate::custom::{Columns, Definition};
 use crate::patience::{Patience, Stop, or_stopped, patiently};
 use crate::span::Plan;
-use crate::{Parts, StageError, rules_writer_id};
+use crate::stage::now_ms;
+use crate::treated::{Processed, Tightened, Treated, changes, processed, tightened_key, treated_key, treated_table};
+use crate::{Config, Parts, Progress, StageError, rules_writer_id};
 
 /// The digest of a transform configuration.
 pub(crate) type Fingerprint = [u8; 32];
@@ -40,6 +42,7 @@ pub(crate) struct Rules {
     began: BTreeMap<TopicPartition, Began>,
     replay: Option<Plan>,
     columns: Columns,
+    treated: BTreeMap<String, Treated>,
     erased: Erased,
     asked: BTreeMap<Subject, Entry>,
 }
@@ -68,6 +71,7 @@ impl Rules {
             began: BTreeMap::new(),
             replay: None,
             columns: Columns::default(),
+            treated: BTreeMap::new(),
             erased: Erased::new(),
             asked: BTreeMap::new(),
         }
@@ -110,6 +114,10 @@ impl Rules {
         } else if let Some((table, id)) = CustomColumn::place(key) {
             if let Some(column) = self.value::<CustomColumn>(record)? {
                 self.columns.take(table, id, column);
+            }
+        } else if let Some(table) = treated_table(key) {
+            if let Some(treated) = self.value(record)? {
+                self.treated.insert(table.to_owned(), treated);
             }
         } else if key == REPLAY {
             self.replay = self.value(record)?;
@@ -173,10 +181,11 @@ impl Rules {
     /// same time one is fenced and reads the other's.
     pub(crate) async fn settle(
         &mut self,
-        log: &dyn Log,
+        parts: &Parts,
         fingerprint: &Fingerprint,
         stop: &Stop,
     ) -> Result<Option<i32>, StageError> {
+        let log = &*parts.log;
         let mut patience = Patience::default();
         loop {
             or_stopped!(self.follow(log, stop).await?);
@@ -189,11 +198,13 @@ impl Rules {
                 return Ok(Some(revision));
             }
             let revision = self.newest() + 1;
-            match writer.commit(vec![self.numbered(fingerprint, revision)], None).await {
+            let mut out = vec![self.numbered(fingerprint, revision)];
+            out.extend(self.treatments(parts, &self.columns, revision)?);
+            match writer.commit(out, None).await {
                 Ok(()) => {
                     let source = self.source.as_str();
                     tracing::info!(source, revision, "a transform configuration is new or has returned");
-                    self.revisions.insert(HEXLOWER.encode(fingerprint), revision);
+                    or_stopped!(self.follow(log, stop).await?);
                     return Ok(Some(revision));
                 }
                 Err(error) if error.class() == Class::Fenced => {
@@ -234,15 +245,18 @@ impl Rules {
             let mut writer = or_stopped!(patiently!(stop, log.writer(&rules_writer_id(&self.source)).await));
             or_stopped!(self.follow(log, stop).await?);
             let news = self.columns.news(catalog, table, definitions);
-            let record = |(id, column): &(i64, CustomColumn)| self.record(&CustomColumn::key_of(table, *id), Some(column));
-            match writer.commit(news.iter().map(record).collect(), None).await {
+            let record =
+                |(id, column): &(i64, CustomColumn)| self.record(&CustomColumn::key_of(table, *id), Some(column));
+            let mut out: Vec<Append> = news.iter().map(record).collect();
+            let mut with = self.columns.clone();
+            news.iter()
+                .for_each(|(id, column)| with.take(table, *id, column.clone()));
+            out.extend(self.treatments(parts, &with, self.newest())?);
+            match writer.commit(out, None).await {
                 Ok(()) => {
                     let (source, columns) = (self.source.as_str(), news.len());
                     tracing::info!(source, table, columns, "columns of custom fields are new or renamed");
-                    for (id, column) in news {
-                        self.columns.take(table, id, column);
-                    }
-                    return Ok(Some(()));
+                    return self.follow(log, stop).await;
                 }
                 Err(error) if error.class() == Class::Fenced => {
                     // Another process names just now; its records decide.
@@ -255,6 +269,19 @@ impl Rules {
                 }
             }
         }
+    }
+
+    /// The records of what happens to columns from a revision on, where that has changed.
+    fn treatments(&self, parts: &Parts, columns: &Columns, revision: i32) -> Result<Vec<Append>, StageError> {
+        let all = processed(parts.catalog, &parts.config, columns)?;
+        let changes = changes(&all, &self.treated, revision, now_ms());
+        let treated = changes.tables.iter();
+        let treated = treated.map(|(table, treated)| self.record(&treated_key(table), Some(treated)));
+        let tightened = changes.tightened.iter().map(|(table, column)| {
+            let tightened = Tightened { revision };
+            self.record(&tightened_key(table, column), Some(&tightened))
+        });
+        Ok(treated.chain(tightened).collect())
     }
 
     /// Where the newest revision began in a partition, if it transformed anything there.
@@ -296,6 +323,38 @@ impl Rules {
             headers: Headers::new(),
         }
     }
+}
+
+/// The record of processing: every column of every table with what happens to it, by which rule and since when.
+///
+/// Custom fields are there, and when a treatment began is known, where the source's log is given and its transformer has
+/// run. Changes nothing; waits for a log that is away.
+pub async fn processing(
+    log: Option<&dyn Log>,
+    source: &SourceName,
+    catalog: &Catalog,
+    config: &Config,
+) -> Result<Vec<Processed>, StageError> {
+    let stop = Stop::new(Default::default(), Progress::default());
+    let mut rules = Rules::new(source);
+    if let Some(log) = log {
+        let topic = patiently!(&stop, log.topic(&rules.at.topic).await).flatten();
+        if topic.is_some() {
+            rules.follow(log, &stop).await?;
+        }
+    }
+    let mut all = processed(catalog, config, &rules.columns)?;
+    for one in &mut all {
+        let held = rules
+            .treated
+            .get(&one.table)
+            .and_then(|held| held.columns.get(&one.column));
+        // What was changed since a transformer last ran has not begun.
+        if let Some(since) = held.filter(|held| held.action == one.action) {
+            (one.revision, one.since) = (Some(since.revision), Some(since.at));
+        }
+    }
+    Ok(all)
 }
 
 /// Reads `TOPIC/PARTITION`; topic names hold no slash.

@@ -112,7 +112,7 @@ impl Stage {
         }
         let written = or_stopped!(topics::ensure(&parts, &raw, stop).await?);
         let mut rules = Rules::new(&parts.source);
-        let revision = or_stopped!(rules.settle(&*log, &plans.fingerprint, stop).await?);
+        let revision = or_stopped!(rules.settle(&parts, &plans.fingerprint, stop).await?);
         topics::check_ids(&raw, &rules, &parts.config)?;
         let mut directory = Directory::new(&parts, &plans);
         or_stopped!(directory.complete(&parts, stop).await?);

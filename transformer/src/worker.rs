@@ -98,7 +98,11 @@ impl Worker {
     pub(crate) fn anew(&mut self, records: &[Record]) -> Result<Made, StageError> {
         let keying = std::mem::replace(&mut self.keying, Keying::Versioned);
         self.is_anew = true;
-        let known: Vec<Record> = records.iter().filter(|record| self.knows(&record.at.topic)).cloned().collect();
+        let known: Vec<Record> = records
+            .iter()
+            .filter(|record| self.knows(&record.at.topic))
+            .cloned()
+            .collect();
         let made = self.batch(&known);
         self.keying = keying;
         self.is_anew = false;

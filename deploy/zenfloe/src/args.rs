@@ -404,6 +404,17 @@ pub(crate) struct Catalog {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// The record of processing: what happens to every column under the configuration, by which rule and since when
+    #[arg(long)]
+    pub(crate) privacy: bool,
+    /// The same as Markdown
+    #[arg(long, requires = "privacy", conflicts_with = "json")]
+    pub(crate) markdown: bool,
+    /// The source, with --privacy; may be left out when the configuration has one
+    #[arg(long, value_name = "S", requires = "privacy")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
 }
 
 #[cfg(test)]

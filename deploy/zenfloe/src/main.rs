@@ -19,6 +19,7 @@ mod keys;
 mod login;
 mod parts;
 mod pipeline;
+mod privacy;
 mod pulse;
 mod reference;
 mod replay;
@@ -63,6 +64,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Dead(dead) => quietly(dead::dead(&dead)),
         Command::Erase(erase) => quietly(erase::erase(&erase)),
         Command::Keys(keys) => keys::keys(&keys),
+        Command::Catalog(catalog) if catalog.privacy => quietly(privacy::privacy(&catalog)),
         Command::Catalog(catalog) => catalog::catalog(&catalog),
     }
 }

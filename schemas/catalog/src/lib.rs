@@ -22,8 +22,9 @@ use std::sync::LazyLock;
 pub use avro::{META_FIELDS, avro_schema};
 pub use custom::CustomColumn;
 pub use model::{
-    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Custom, CustomBy, Endpoint, Erase, Erased,
-    Expected, Follow, Operation, Paging, RecordShape, Rows, Sideload, Table, TimeUnit, Vanished, Version, Window,
+    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Custom, CustomBy, Endpoint,
+    Erase, Erased, Expected, Follow, Operation, Paging, RecordShape, Rows, Sideload, Table, TimeUnit, Vanished,
+    Version, Window,
 };
 pub use path::{Path, Step};
 

@@ -50,7 +50,10 @@ impl Customs {
                     claim.len()
                 );
                 let Some((column, _)) = claim.first() else { continue };
-                let first = definition["title"].as_str().context("a field has a title")?.replace(" (new)", "");
+                let first = definition["title"]
+                    .as_str()
+                    .context("a field has a title")?
+                    .replace(" (new)", "");
                 ensure!(
                     column.starts_with(&format!("custom_{}", slug(&first))),
                     "{}.{column} is the column of `{first}`",
@@ -95,7 +98,10 @@ impl Customs {
                         let (key, value) = ("id".to_owned(), held.id.to_string());
                         below(at, [Step::Element { key, value }, Step::Key("value".to_owned())])
                     }
-                    CustomBy::Key => below(at, [Step::Key(held.definition["key"].as_str().unwrap_or_default().into())]),
+                    CustomBy::Key => below(
+                        at,
+                        [Step::Key(held.definition["key"].as_str().unwrap_or_default().into())],
+                    ),
                 };
                 let (r#type, class, action) = treated(&held.definition);
                 table.columns.push(Column {

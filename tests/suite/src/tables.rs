@@ -13,7 +13,7 @@ use zenfloe_oracle::oracle::{Erased, Oracle};
 use zenfloe_oracle::token::TokenRoot;
 
 use crate::world::SOURCE;
-use crate::{RawState, World};
+use crate::{RawState, Topics, World};
 
 /// The texts of a row, by column.
 type Row = HashMap<String, Option<String>>;
@@ -128,7 +128,7 @@ impl Reader for Tables {
 ///
 /// SLA clocks move without any change of their ticket. What was published of them must be one of the things that
 /// were served with the ticket's version, and the table must hold what was published last.
-pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tables) -> anyhow::Result<Report> {
+pub async fn against_the_account(world: &World, topics: &mut Topics, tables: &mut Tables) -> anyhow::Result<Report> {
     let users: Vec<Value> = world
         .simulator
         .records(Collection::Users)
@@ -142,7 +142,7 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
         source: SOURCE.into(),
         root,
     };
-    let clocks = published_clocks(world, tickets)?;
+    let clocks = published_clocks(world, &topics.raw("tickets").await?)?;
     let mut report = Report::default();
     let catalog = Catalog::builtin();
     let held = Collection::ALL.map(|collection| catalog.collection(collection.name()).expect("in the catalog"));
@@ -158,12 +158,9 @@ pub fn against_the_account(world: &World, tickets: &[RawState], tables: &mut Tab
     let customs = Customs::read(&held, fields, tables)?;
     ensure!(customs.count() > 20, "custom fields have columns: {}", customs.count());
     for collection in Collection::ALL {
-        let seen: BTreeSet<i64> = world
-            .simulator
-            .served_states(collection)
-            .iter()
-            .map(|state| state.id)
-            .collect();
+        // A page that was served may have been lost with a killed process, and its rows gone before the next one.
+        let published = topics.raw(collection.name()).await?;
+        let seen: BTreeSet<i64> = published.iter().filter_map(|state| state.key.parse().ok()).collect();
         let truths = world.simulator.records(collection).map(|truth| {
             let mut record: Value = serde_json::from_str(&truth.json).expect("the simulator writes JSON");
             if collection == Collection::Tickets

@@ -34,6 +34,9 @@ pub(crate) struct Encoder<'r, G> {
     pub(crate) replaced: &'r mut u64,
 }
 
+/// A shorter number is nobody's: telephone numbers have seven digits and more.
+const TELLING_DIGITS: usize = 7;
+
 type Encoded = Result<(), Wrong>;
 
 impl<G: Guard> Encoder<'_, G> {
@@ -264,16 +267,24 @@ impl<G: Guard> Encoder<'_, G> {
         avro::text(&self.texts.safe, self.out);
     }
 
-    /// Strings, names of members included, are redacted; numbers stay as written.
+    /// Strings, names of members included, are redacted. A number stays as written unless its digits are something
+    /// personal: then it becomes a text.
     fn redacted_json(&mut self, slot: Slot) {
         let Texts { decoded, safe } = &mut *self.texts;
         let whole = slot.whole(self.json);
         safe.clear();
         let mut redacted = String::new();
-        text::strings(whole, safe, |string, _, out| {
-            let meant = text::meant(string, whole, decoded, self.replaced);
+        text::scalars(whole, safe, |scalar, written, out| {
+            let is_number = scalar.kind == Kind::Number;
+            if is_number && written.len() < TELLING_DIGITS {
+                return out.push_str(written);
+            }
+            let meant = text::meant(scalar, whole, decoded, self.replaced);
             redacted.clear();
             self.guard.redact(meant, &mut redacted);
+            if is_number && redacted == written {
+                return out.push_str(written);
+            }
             text::quote(&redacted, out);
         });
         avro::text(safe, self.out);

@@ -115,6 +115,30 @@ pub(crate) fn strings(json: &str, out: &mut String, mut change: impl FnMut(Slot,
     }
 }
 
+/// The same for every string and every number.
+///
+/// Contract: the scanner has passed it.
+pub(crate) fn scalars(json: &str, out: &mut String, mut change: impl FnMut(Slot, &str, &mut String)) {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' | b'-' | b'0'..=b'9' => {
+                let mut scanner = Scanner::new(json, at);
+                let scalar = scanner.scalar().expect("the text has been passed before");
+                change(scalar, scalar.whole(json), out);
+                at = scanner.at();
+            }
+            b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            // Outside of strings JSON is ASCII.
+            other => {
+                out.push(char::from(*other));
+                at += 1;
+            }
+        }
+    }
+}
+
 /// The text of a string, read into `decoded` where it has escapes.
 pub(crate) fn meant<'t>(slot: Slot, json: &'t str, decoded: &'t mut String, replaced: &mut u64) -> &'t str {
     if slot.kind == Kind::Escaped {
@@ -189,6 +213,25 @@ mod tests {
         let mut out = String::new();
         compact(" { \"a b\" : [ 1.0 , \"x \\\" y\" ] ,\n\t\"c\":1e5 } ", &mut out);
         assert_eq!(out, "{\"a b\":[1.0,\"x \\\" y\"],\"c\":1e5}");
+    }
+
+    #[test]
+    fn scalars_are_strings_and_numbers_and_nothing_else() {
+        let (mut out, mut seen) = (String::new(), Vec::new());
+        scalars(
+            " { \"a-1\" : [ -1.5e3 , true , null, 20 ] } ",
+            &mut out,
+            |slot, written, out| {
+                seen.push((slot.kind == Kind::Number, written.to_owned()));
+                out.push('x');
+            },
+        );
+        assert_eq!(out, "{x:[x,true,null,x]}");
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|(is_number, text)| (*is_number, text.as_str()))
+            .collect();
+        assert_eq!(seen, [(false, "\"a-1\""), (true, "-1.5e3"), (true, "20")]);
     }
 
     #[test]

@@ -190,8 +190,7 @@ struct Numbering<'d> {
 impl Numbering<'_> {
     fn number(&mut self, at: NodeId) -> Result<u16, String> {
         let draft = &self.drafts[at];
-        let is_array =
-            draft.elements.is_some() || !draft.selected.is_empty() || draft.customs == Some(CustomBy::Id);
+        let is_array = draft.elements.is_some() || !draft.selected.is_empty() || draft.customs == Some(CustomBy::Id);
         if is_array && !draft.keys.is_empty() {
             return Err(format!("`{}` would have to be an object and an array", draft.path));
         }

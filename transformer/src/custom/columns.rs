@@ -167,7 +167,11 @@ mod tests {
 
     fn named(titles: &[&str]) -> (Columns, Vec<String>) {
         let mut columns = Columns::default();
-        let definitions: Vec<_> = titles.iter().zip(1..).map(|(title, id)| definition(id, title)).collect();
+        let definitions: Vec<_> = titles
+            .iter()
+            .zip(1..)
+            .map(|(title, id)| definition(id, title))
+            .collect();
         let news = columns.news(Catalog::builtin(), "tickets", &definitions);
         for (id, column) in &news {
             columns.take("tickets", *id, column.clone());
@@ -179,7 +183,16 @@ mod tests {
     #[test]
     fn names_are_made_of_titles_and_never_twice() {
         let long = "A".repeat(100);
-        let titles = ["Order No.", "order no", "  ", "注文", "Status ID", "Due next", "12", &long];
+        let titles = [
+            "Order No.",
+            "order no",
+            "  ",
+            "注文",
+            "Status ID",
+            "Due next",
+            "12",
+            &long,
+        ];
         let (_, names) = named(&titles);
         let long = format!("custom_{}", "a".repeat(40));
         let expected = [
@@ -210,9 +223,15 @@ mod tests {
             .into_iter()
             .map(|(id, column)| (id, column.number, column.name.as_str(), column.title.as_str()))
             .collect();
-        assert_eq!(shown, [(1, 1, "custom_first", "Second"), (2, 2, "custom_second", "First")]);
+        assert_eq!(
+            shown,
+            [(1, 1, "custom_first", "Second"), (2, 2, "custom_second", "First")]
+        );
         let old = [definition(1, "First")];
-        assert!(columns.news(Catalog::builtin(), "tickets", &old).is_empty(), "an older word");
+        assert!(
+            columns.news(Catalog::builtin(), "tickets", &old).is_empty(),
+            "an older word"
+        );
     }
 
     #[test]

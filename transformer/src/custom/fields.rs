@@ -134,18 +134,8 @@ impl Fields {
                 .told
                 .iter()
                 .find(|told| !told.at.is_empty() && is_of(collection, told.table));
-            let mut lane = or_stopped!(
-                lane(
-                    &self.parts,
-                    &self.raw,
-                    topic,
-                    plan,
-                    written,
-                    &mut self.registered,
-                    stop
-                )
-                .await?
-            );
+            let mut lane =
+                or_stopped!(lane(&self.parts, &self.raw, topic, plan, written, &mut self.registered, stop).await?);
             lane.waits_for = waits_for.map(|told| told.table);
             lanes.insert(topic.name.clone(), lane);
         }

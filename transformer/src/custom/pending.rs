@@ -145,7 +145,11 @@ impl Pending {
         self.writer = Some(or_stopped!(patiently!(stop, self.log.writer(&id).await)));
         self.due = or_stopped!(self.waiting(rules, stop).await?);
         let (source, records) = (self.source.as_str(), self.due.len());
-        tracing::info!(source, records, "definitions of fields have come for records that waited");
+        tracing::info!(
+            source,
+            records,
+            "definitions of fields have come for records that waited"
+        );
         Ok(Some(()))
     }
 

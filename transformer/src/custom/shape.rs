@@ -1,4 +1,6 @@
-use zenfloe_catalog::{Action, Changed, Class, Collection, Column, ColumnType, Custom, CustomBy, CustomColumn, Path, Step};
+use zenfloe_catalog::{
+    Action, Changed, Class, Collection, Column, ColumnType, Custom, CustomBy, CustomColumn, Path, Step,
+};
 use zenfloe_normalize::Choice;
 
 use super::Columns;

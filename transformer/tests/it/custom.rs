@@ -30,7 +30,10 @@ fn field(id: i64, kind: &str, title: &str) -> Value {
 
 fn ticket_with(id: i64, fields: &[(i64, Value)]) -> Value {
     let mut ticket = ticket(id, 1_700_000_000 + id);
-    let values: Vec<Value> = fields.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
+    let values: Vec<Value> = fields
+        .iter()
+        .map(|(id, value)| json!({"id": id, "value": value}))
+        .collect();
     ticket["custom_fields"] = values.clone().into();
     ticket["fields"] = values.into();
     ticket
@@ -86,7 +89,10 @@ fn plain(value: Avro) -> Option<String> {
 }
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +111,11 @@ async fn every_type_has_its_column_and_texts_are_redacted() {
         ("hologram", "Shape"),
         ("integer", "Emptied"),
     ];
-    let fields: Vec<Value> = kinds.iter().zip(1..).map(|((kind, title), id)| field(id, kind, title)).collect();
+    let fields: Vec<Value> = kinds
+        .iter()
+        .zip(1..)
+        .map(|((kind, title), id)| field(id, kind, title))
+        .collect();
     site.define(1, &fields).await;
     let system = json!({"id": 99, "type": "subject", "title": "Subject", "removable": false});
     site.define(1, &[system]).await;
@@ -125,7 +135,8 @@ async fn every_type_has_its_column_and_texts_are_redacted() {
     site.transform().await;
     let mut found = site.customs("tickets").await.remove("7").expect("a row");
     let (contact, shape) = (found.remove("custom_contact"), found.remove("custom_shape"));
-    let hidden = |text: Option<String>| text.is_some_and(|text| text.contains("[email:k1_") && !text.contains("qanary"));
+    let hidden =
+        |text: Option<String>| text.is_some_and(|text| text.contains("[email:k1_") && !text.contains("qanary"));
     assert!(hidden(contact) && hidden(shape));
     let expected = [
         ("custom_area", "alpha"),
@@ -145,14 +156,23 @@ async fn a_value_that_comes_before_its_definition_waits_for_it() {
     let site = site();
     site.make_raw().await;
     site.define(1, &[field(1, "tagger", "Area")]).await;
-    let early = [(1, json!("alpha")), (2, json!("north")), (3, json!(null)), (4, json!("far"))];
+    let early = [
+        (1, json!("alpha")),
+        (2, json!("north")),
+        (3, json!(null)),
+        (4, json!("far")),
+    ];
     site.tell("tickets", 10, &ticket_with(7, &early)).await;
-    site.tell("tickets", 11, &ticket_with(8, &[(1, json!("beta")), (3, json!(null))])).await;
+    site.tell("tickets", 11, &ticket_with(8, &[(1, json!("beta")), (3, json!(null))]))
+        .await;
     site.transform().await;
     assert_eq!(site.customs("tickets").await["7"], map(&[("custom_area", "alpha")]));
     let pending = site.pending().await;
     assert_eq!(pending.len(), 1, "{pending:?}");
-    assert_eq!(pending[0].1.as_deref(), Some(r#"{"table":"tickets","fields":["2","4"]}"#));
+    assert_eq!(
+        pending[0].1.as_deref(),
+        Some(r#"{"table":"tickets","fields":["2","4"]}"#)
+    );
 
     site.define(20, &[field(2, "tagger", "Region")]).await;
     site.transform().await;
@@ -166,14 +186,24 @@ async fn a_value_that_comes_before_its_definition_waits_for_it() {
 
     site.define(30, &[field(4, "tagger", "Side")]).await;
     site.transform().await;
-    let expected = map(&[("custom_area", "alpha"), ("custom_region", "north"), ("custom_side", "far")]);
+    let expected = map(&[
+        ("custom_area", "alpha"),
+        ("custom_region", "north"),
+        ("custom_side", "far"),
+    ]);
     assert_eq!(site.customs("tickets").await["7"], expected);
     assert_eq!(site.pending().await.last().expect("told").1, None, "it waits no more");
     let rows = site.rows_of("tickets").await;
     let anew: Vec<_> = rows.iter().filter(|row| !row.is_live()).collect();
     assert_eq!((rows.len(), anew.len()), (4, 2));
-    let first = rows.iter().find(|row| row.is_live() && row.row_key() == b"7").expect("live");
-    assert!(anew.iter().all(|row| row.version == first.version), "an equal version overwrites");
+    let first = rows
+        .iter()
+        .find(|row| row.is_live() && row.row_key() == b"7")
+        .expect("live");
+    assert!(
+        anew.iter().all(|row| row.version == first.version),
+        "an equal version overwrites"
+    );
     site.transform().await;
     assert_eq!(site.rows_of("tickets").await.len(), 4, "nothing is done twice");
 }
@@ -182,31 +212,47 @@ async fn a_value_that_comes_before_its_definition_waits_for_it() {
 async fn a_rename_and_a_swap_move_no_value() {
     let site = site();
     site.make_raw().await;
-    site.define(1, &[field(1, "tagger", "First"), field(2, "tagger", "Second")]).await;
+    site.define(1, &[field(1, "tagger", "First"), field(2, "tagger", "Second")])
+        .await;
     let values = |a: &str, b: &str| [(1, json!(a)), (2, json!(b))];
     site.tell("tickets", 10, &ticket_with(7, &values("a1", "b1"))).await;
     site.transform().await;
-    site.define(20, &[field(1, "tagger", "Second"), field(2, "tagger", "First"), field(3, "tagger", "Status id")])
-        .await;
+    site.define(
+        20,
+        &[
+            field(1, "tagger", "Second"),
+            field(2, "tagger", "First"),
+            field(3, "tagger", "Status id"),
+        ],
+    )
+    .await;
     site.tell("tickets", 21, &ticket_with(8, &values("a2", "b2"))).await;
     site.tell("tickets", 22, &ticket_with(9, &[(3, json!("x"))])).await;
     site.transform().await;
     let found = site.customs("tickets").await;
     assert_eq!(found["7"], map(&[("custom_first", "a1"), ("custom_second", "b1")]));
     assert_eq!(found["8"], map(&[("custom_first", "a2"), ("custom_second", "b2")]));
-    assert_eq!(found["9"], map(&[("custom_status_id_3", "x")]), "the name of a core column is taken");
+    assert_eq!(
+        found["9"],
+        map(&[("custom_status_id_3", "x")]),
+        "the name of a core column is taken"
+    );
     let rows = site.rows_of("tickets").await;
     let newest = rows.iter().find(|row| row.row_key() == b"8").expect("a row");
     let (id, _) = zenfloe_registry::split(&newest.value).expect("framed");
     let (_, schema) = site.registry.entry(id);
-    assert!(schema.contains("Second (custom field 1, tagger)"), "the comment follows the title");
+    assert!(
+        schema.contains("Second (custom field 1, tagger)"),
+        "the comment follows the title"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn members_under_keys_and_changes_in_events_follow() {
     let site = site();
     site.make_raw().await;
-    site.define(1, &[field(1, "tagger", "Area"), field(2, "text", "Contact")]).await;
+    site.define(1, &[field(1, "tagger", "Area"), field(2, "text", "Contact")])
+        .await;
     let tier = json!({"id": 5, "type": "dropdown", "title": "Loyalty tier", "key": "tier"});
     site.tell("user_fields", 1, &tier).await;
     let mut told = user(3);
@@ -216,13 +262,22 @@ async fn members_under_keys_and_changes_in_events_follow() {
         json!({"id": id, "ticket_id": 7, "timestamp": 1_700_000_000, "child_events": [
             {"id": id + 1, "event_type": "Change", "custom_ticket_fields": {field: value}, "previous_value": before}]})
     };
-    site.tell("ticket_events", 11, &event(10, "1", json!("beta"), json!("alpha"))).await;
-    site.tell("ticket_events", 12, &event(20, "2", json!(email(4)), json!(null))).await;
-    site.tell("ticket_events", 13, &event(30, "3", json!("late"), json!(null))).await;
+    site.tell("ticket_events", 11, &event(10, "1", json!("beta"), json!("alpha")))
+        .await;
+    site.tell("ticket_events", 12, &event(20, "2", json!(email(4)), json!(null)))
+        .await;
+    site.tell("ticket_events", 13, &event(30, "3", json!("late"), json!(null)))
+        .await;
     site.transform().await;
-    assert_eq!(site.customs("users").await["3"], map(&[("custom_loyalty_tier", "gold")]));
+    assert_eq!(
+        site.customs("users").await["3"],
+        map(&[("custom_loyalty_tier", "gold")])
+    );
     let change = |events: &[Clean], key: &str| {
-        let row = events.iter().rfind(|row| row.row_key() == key.as_bytes()).expect("a row");
+        let row = events
+            .iter()
+            .rfind(|row| row.row_key() == key.as_bytes())
+            .expect("a row");
         let mut fields = site.fields(row);
         ["field_name", "value", "previous_value"].map(|name| plain(fields.remove(name).expect("a column")))
     };
@@ -238,7 +293,10 @@ async fn members_under_keys_and_changes_in_events_follow() {
     site.transform().await;
     let events = site.rows_of("ticket_events").await;
     let anew: Vec<Clean> = events.into_iter().filter(|row| !row.is_live()).collect();
-    assert_eq!(change(&anew, "31")[..2], [Some("custom_late".into()), Some("late".into())]);
+    assert_eq!(
+        change(&anew, "31")[..2],
+        [Some("custom_late".into()), Some("late".into())]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,13 +326,23 @@ async fn the_user_chooses_among_them_by_pattern() {
     site.transform().await;
     let found = site.customs("tickets").await.remove("7").expect("a row");
     let names: Vec<&str> = found.keys().map(String::as_str).collect();
-    assert_eq!(names, ["custom_contact", "custom_manager"], "no token is made of a number");
+    assert_eq!(
+        names,
+        ["custom_contact", "custom_manager"],
+        "no token is made of a number"
+    );
     assert!(found.values().all(|value| value.starts_with("k1_")), "{found:?}");
-    assert!(site.pending().await.is_empty(), "what is left out is waited for by nobody");
+    assert!(
+        site.pending().await.is_empty(),
+        "what is left out is waited for by nobody"
+    );
     let clear = Treatment::Plain(Action::Clear);
     site.config.actions.insert("tickets.custom_contact".into(), clear);
     let told = site.once().await.expect_err("shown without a reason");
-    assert!(format!("{:?}", std::error::Error::source(&told)).contains("custom_contact"), "{told:?}");
+    assert!(
+        format!("{:?}", std::error::Error::source(&told)).contains("custom_contact"),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,7 +362,8 @@ async fn several_transformers_and_a_replay_agree() {
             site.define(round * 10, &fields).await;
             for id in 1..=6 {
                 let values: Vec<(i64, Value)> = (0..=round).map(|n| (n, json!(format!("v{n}")))).collect();
-                site.tell("tickets", round * 10 + id, &ticket_with(round * 100 + id, &values)).await;
+                site.tell("tickets", round * 10 + id, &ticket_with(round * 100 + id, &values))
+                    .await;
             }
             tokio::time::sleep(Duration::from_millis(1_700)).await;
         }

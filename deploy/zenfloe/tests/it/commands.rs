@@ -162,3 +162,40 @@ fn the_catalog_shows_what_happens_to_every_column() {
     assert!(tables.as_array().expect("a list").len() >= 11);
     bench.expect(&["catalog", "--table", "nonsense"], 2);
 }
+
+#[test]
+fn the_record_of_processing_names_rule_and_beginning() {
+    let bench = Bench::new();
+    let config = bench.path("zenfloe.toml");
+    let text = std::fs::read_to_string(&config).expect("written by the bench");
+    let chosen = "[sources.acme.transform]\nexclude = [\"users.notes\"]\n\
+        actions = { \"users.locale\" = \"drop\", \"users.alias\" = { action = \"clear\", reason = \"the duty roster\" } }\n";
+    std::fs::write(&config, format!("{text}\n{chosen}")).expect("writable");
+    let line = |out: &str, name: &str| {
+        let found = out.lines().find(|line| line.trim_start().starts_with(name));
+        found.unwrap_or_else(|| panic!("{name}: {out}")).to_owned()
+    };
+    let before = bench.expect(&["catalog", "--privacy", "--table", "users"], 0).out;
+    assert!(line(&before, "email ").contains("not yet"), "{before}");
+    bench.expect(&["run", "--once"], 0);
+    let after = bench.expect(&["catalog", "--privacy", "--table", "users"], 0).out;
+    let (email, notes) = (line(&after, "email "), line(&after, "notes "));
+    assert!(email.contains("token") && email.contains("revision 1, 2") && email.contains("default of its class"));
+    assert!(
+        notes.contains("drop") && notes.contains("exclude \"users.notes\""),
+        "{notes}"
+    );
+    let alias = line(&after, "alias ");
+    assert!(alias.contains("clear") && alias.contains("the duty roster"), "{alias}");
+    let page = bench.expect(&["catalog", "--privacy", "--markdown"], 0).out;
+    assert!(page.contains("## tickets") && page.contains("| `custom_"), "{page}");
+    let json = bench
+        .expect(&["catalog", "--privacy", "--json", "--table", "users"], 0)
+        .out;
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json).expect("JSON");
+    let locale = all.iter().find(|one| one["column"] == "locale").expect("a column");
+    assert_eq!(
+        (&locale["action"], &locale["by"]["rule"]),
+        (&"drop".into(), &"action".into())
+    );
+}

@@ -41,7 +41,7 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
     assert_eq!(topics.dead().await?, 0, "dead letters");
 
     let mut warehouse = Tables::read(&world, "warehouse").await?;
-    let report = against_the_account(&world, &topics.raw("tickets").await?, &mut warehouse)?;
+    let report = against_the_account(&world, &mut topics, &mut warehouse).await?;
     println!("{} cells compared, rows {:?}", report.cells, report.rows);
     assert_eq!(report.different, 0, "{}", report.differences.join("\n"));
 

@@ -62,18 +62,44 @@ const KNOWN: [(i64, ColumnType); 2] = [(7, ColumnType::String), (9, ColumnType::
 
 #[test]
 fn values_are_found_by_the_id_of_their_field() {
-    check(&KNOWN, r#"[{"id": 7, "value": "a"}, {"value": 5, "id": 9}]"#, &[("custom_7", "a"), ("custom_9", "5")], &[]);
-    check(&KNOWN, r#"[{"id": "7", "value": "a", "more": [{"id": 9}]}]"#, &[("custom_7", "a")], &[]);
-    check(&KNOWN, r#"[{"id": 7, "value": "a"}, {"id": 7, "value": "b"}]"#, &[("custom_7", "a")], &[]);
-    check(&KNOWN, r#"[{"id": 9, "value": ""}, {"id": 7, "value": ""}]"#, &[("custom_7", "")], &[]);
-    check(&KNOWN, r#"[{"id": null, "value": 1}, 5, [], {}, {"value": 1}]"#, &[], &[]);
+    check(
+        &KNOWN,
+        r#"[{"id": 7, "value": "a"}, {"value": 5, "id": 9}]"#,
+        &[("custom_7", "a"), ("custom_9", "5")],
+        &[],
+    );
+    check(
+        &KNOWN,
+        r#"[{"id": "7", "value": "a", "more": [{"id": 9}]}]"#,
+        &[("custom_7", "a")],
+        &[],
+    );
+    check(
+        &KNOWN,
+        r#"[{"id": 7, "value": "a"}, {"id": 7, "value": "b"}]"#,
+        &[("custom_7", "a")],
+        &[],
+    );
+    check(
+        &KNOWN,
+        r#"[{"id": 9, "value": ""}, {"id": 7, "value": ""}]"#,
+        &[("custom_7", "")],
+        &[],
+    );
+    check(
+        &KNOWN,
+        r#"[{"id": null, "value": 1}, 5, [], {}, {"value": 1}]"#,
+        &[],
+        &[],
+    );
     check(&KNOWN, "null", &[], &[]);
     check(&KNOWN, "[]", &[], &[]);
 }
 
 #[test]
 fn fields_with_a_value_and_without_a_column_are_told_once() {
-    let fields = r#"[{"id": 8, "value": "x"}, {"id": 7, "value": null}, {"id": 10, "value": null}, {"id": 8, "value": 1}]"#;
+    let fields =
+        r#"[{"id": 8, "value": "x"}, {"id": 7, "value": null}, {"id": 10, "value": null}, {"id": 8, "value": 1}]"#;
     check(&KNOWN, fields, &[], &["8"]);
     check(&[], fields, &[], &["8"]);
     let mut users = collection("users").clone();
@@ -87,7 +113,8 @@ fn fields_with_a_value_and_without_a_column_are_told_once() {
 #[test]
 fn a_member_that_stands_twice_counts_as_its_last_one() {
     let plan = Plan::compile(&with(&KNOWN), &Choice::default()).expect("a plan");
-    let json = br#"{"id": 1, "generated_timestamp": 5, "custom_fields": [{"id": 7, "value": "a"}], "custom_fields": []}"#;
+    let json =
+        br#"{"id": 1, "generated_timestamp": 5, "custom_fields": [{"id": 7, "value": "a"}], "custom_fields": []}"#;
     let out = run(&plan, json, &GIVEN).expect("rows");
     let schema = &plan.tables()[0].schema;
     let shown = decoded_by(schema, &out.bytes[out.rows[0].body.clone()]);

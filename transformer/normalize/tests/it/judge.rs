@@ -72,6 +72,7 @@ fn marked_json(value: &Value) -> Value {
             let member = |(key, value): (&String, &Value)| (marked(key), marked_json(value));
             Value::Object(members.iter().map(member).collect::<Map<_, _>>())
         }
+        Value::Number(number) if number.to_string().len() >= 7 => Value::String(marked(&number.to_string())),
         other => other.clone(),
     }
 }
