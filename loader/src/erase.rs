@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use zenfloe_catalog::{Catalog, Class, ColumnType, CustomColumn, Table};
-use zenfloe_destination::{ErasedToken, Erasure, Flush, LoadError, Row, RowKind, Suppression, Target};
+use zenfloe_catalog::{Catalog, Class, ColumnType, CustomColumn, Erase, Table};
+use zenfloe_destination::{Emptied, ErasedToken, Erasure, Flush, LoadError, Row, RowKind, Suppression, Target};
 use zenfloe_erasure::{Entry, Erased, Layout, Subject, Verdict};
 use zenfloe_log::{Log, Reader, Record};
 use zenfloe_record::{FenceScope, Offset, SourceName, Topic, TopicPartition};
@@ -104,23 +104,12 @@ impl Erasures {
 
 /// What an entry does to a table.
 fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>, customs: Option<&BTreeSet<String>>) -> Erasure {
-    let scope = |column: &Option<String>, id: i64| {
-        Some(FenceScope {
-            column: column.clone()?,
-            value: id.to_string(),
-        })
-    };
+    let scope = |column: &Option<String>, id: i64| column.as_ref().map(|column| rows_of(column, id));
     let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
-    let (rows, texts) = match subject {
-        Subject::Person(id) => {
-            let author = scope(&erase.author, *id).filter(|_| !entry.keeps_texts);
-            (
-                scope(&erase.person, *id),
-                author.map(|author| (author, written(table, customs))),
-            )
-        }
-        Subject::Ticket(id) => (scope(&erase.ticket, *id), None),
-        Subject::Address(_) => (None, None),
+    let (rows, emptied) = match subject {
+        Subject::Person(id) => (scope(&erase.person, *id), emptied(*id, &erase, written(table, customs), entry)),
+        Subject::Ticket(id) => (scope(&erase.ticket, *id), Vec::new()),
+        Subject::Address(_) => (None, Vec::new()),
     };
     let token = |held: &zenfloe_erasure::EntryToken| ErasedToken {
         class: held.class.clone(),
@@ -130,8 +119,27 @@ fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>, customs: Opt
         subject: subject.to_string(),
         rows,
         tokens: entry.tokens.iter().map(token).collect(),
-        texts,
+        emptied,
     }
+}
+
+fn rows_of(column: &str, id: i64) -> FenceScope {
+    FenceScope {
+        column: column.to_owned(),
+        value: id.to_string(),
+    }
+}
+
+/// What a person leaves empty in rows that stay: texts, unless they are kept, and what describes the person as sender.
+fn emptied(id: i64, erase: &Erase, written: Vec<String>, entry: &Entry) -> Vec<Emptied> {
+    let author = erase.author.iter().filter(|_| !entry.keeps_texts);
+    let texts = author.map(|author| (author, written.clone()));
+    let sender = erase.sender.iter().map(|sender| (&sender.id, sender.columns.clone()));
+    let emptied = texts.chain(sender).map(|(column, columns)| Emptied {
+        scope: rows_of(column, id),
+        columns,
+    });
+    emptied.collect()
 }
 
 /// The columns of texts that the author of a row wrote.

@@ -44,13 +44,13 @@ pub fn take_out(
     chunks.map(update).collect()
 }
 
-/// An update that empties texts where `author` is `id`; `None` without texts. Names are quoted.
-pub fn empty_texts(table: &str, author: &str, id: &str, texts: &[String]) -> Option<String> {
-    let sets: Vec<String> = texts.iter().map(|name| format!("{name} = NULL")).collect();
-    let holds: Vec<String> = texts.iter().map(|name| format!("{name} IS NOT NULL")).collect();
-    (!texts.is_empty()).then(|| {
+/// An update that empties columns where `owner` is `id`; `None` without columns. Names are quoted.
+pub fn empty_columns(table: &str, owner: &str, id: &str, columns: &[String]) -> Option<String> {
+    let sets: Vec<String> = columns.iter().map(|name| format!("{name} = NULL")).collect();
+    let holds: Vec<String> = columns.iter().map(|name| format!("{name} IS NOT NULL")).collect();
+    (!columns.is_empty()).then(|| {
         format!(
-            "UPDATE {table} SET {} WHERE {author} = {id} AND ({})",
+            "UPDATE {table} SET {} WHERE {owner} = {id} AND ({})",
             sets.join(", "),
             holds.join(" OR ")
         )

@@ -291,8 +291,17 @@ pub struct Erasure {
     pub rows: Option<FenceScope>,
     /// Tokens: a column that holds one becomes null, in a text it is replaced.
     pub tokens: Vec<ErasedToken>,
-    /// Rows whose texts somebody wrote, and the columns of those texts, which become null.
-    pub texts: Option<(FenceScope, Vec<String>)>,
+    /// What becomes null in rows that stay.
+    pub emptied: Vec<Emptied>,
+}
+
+/// Columns that become null in some rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emptied {
+    /// The rows.
+    pub scope: FenceScope,
+    /// The columns; those that a table does not have are left out.
+    pub columns: Vec<String>,
 }
 
 /// A token that is to stand nowhere.

@@ -27,12 +27,13 @@ mod text;
 
 pub use cost::{Cost, Costs};
 pub use decode::{DecodeError, Value};
-pub use erase::{TextColumn, empty_texts, take_out};
+pub use erase::{TextColumn, empty_columns, take_out};
 pub use error::{Class, LoadError, RefusedRow};
 pub use faults::Faults;
 pub use finding::Finding;
 pub use flush::{
-    BatchId, Cover, ErasedToken, Erasure, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target, TopicRef,
+    BatchId, Cover, Emptied, ErasedToken, Erasure, Flush, Loaded, Mode, Row, RowKind, Segment, Suppression, Target,
+    TopicRef,
 };
 pub use shape::{
     ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use tokio_postgres::types::{ToSql, Type};
-use zenfloe_destination::{Erasure, Flush, LoadError, Suppression, Target, TextColumn, empty_texts, take_out};
+use zenfloe_destination::{
+    Emptied, Erasure, Flush, LoadError, Suppression, Target, TextColumn, empty_columns, take_out,
+};
 use zenfloe_record::Fence;
 
 use crate::session::{Session, Statements};
@@ -49,7 +51,7 @@ pub(crate) async fn clean_erasures(
     let holds = |text: &str, token: &str| format!("strpos({text}, '{token}') > 0");
     for erasure in erasures(what) {
         let updates = take_out(&table, &texts, erasure, holds);
-        for update in updates.into_iter().chain(drop_texts(&table, found, erasure)) {
+        for update in updates.into_iter().chain(empty(&table, found, erasure)) {
             cleaned += statements.run(&update).await?;
         }
     }
@@ -67,16 +69,17 @@ fn text_column(column: &Found) -> Option<TextColumn> {
     Some(TextColumn { name, text, again })
 }
 
-/// Empties the texts that somebody wrote; `None` where the table has none.
-fn drop_texts(table: &str, found: &[Found], erasure: &Erasure) -> Option<String> {
-    let (scope, columns) = erasure.texts.as_ref()?;
-    let author = found.iter().find(|column| column.name == scope.column)?;
-    let id: i64 = scope.value.parse().ok()?;
-    let texts = found
-        .iter()
-        .filter(|column| column.is_emptied() && columns.contains(&column.name));
-    let texts: Vec<String> = texts.map(|column| format!("\"{}\"", column.name)).collect();
-    empty_texts(table, &format!("\"{}\"", author.name), &id.to_string(), &texts)
+/// Updates that empty columns of somebody's rows.
+fn empty(table: &str, found: &[Found], erasure: &Erasure) -> Vec<String> {
+    let update = |Emptied { scope, columns }: &Emptied| {
+        let owner = found.iter().find(|column| column.name == scope.column)?;
+        let id: i64 = scope.value.parse().ok()?;
+        let is_emptied = |column: &&Found| column.is_emptied() && columns.contains(&column.name);
+        let columns = found.iter().filter(is_emptied);
+        let columns: Vec<String> = columns.map(|column| format!("\"{}\"", column.name)).collect();
+        empty_columns(table, &format!("\"{}\"", owner.name), &id.to_string(), &columns)
+    };
+    erasure.emptied.iter().filter_map(update).collect()
 }
 
 /// See [`zenfloe_destination::Destination::erased`].

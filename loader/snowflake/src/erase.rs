@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use zenfloe_destination::{Erasure, Suppression, Target, TextColumn, empty_texts, take_out};
+use zenfloe_destination::{Emptied, Erasure, Suppression, Target, TextColumn, empty_columns, take_out};
 use zenfloe_record::Fence;
 
 use crate::driver::Statement;
@@ -24,7 +24,7 @@ pub(crate) fn clean_erasure(target: &Target, found: &[Found], erasure: &Erasure)
     let holds = |text: &str, token: &str| format!("CONTAINS({text}, '{token}')");
     let updates = take_out(&ident(&target.table), &texts, erasure, holds);
     statements.extend(updates.into_iter().map(statement));
-    statements.extend(drop_texts(target, found, erasure).map(statement));
+    statements.extend(empty(target, found, erasure).into_iter().map(statement));
     statements
 }
 
@@ -39,14 +39,17 @@ fn text_column(column: &Found) -> Option<TextColumn> {
     Some(TextColumn { name, text, again })
 }
 
-/// Empties the texts that somebody wrote; `None` where the table has none.
-fn drop_texts(target: &Target, found: &[Found], erasure: &Erasure) -> Option<String> {
-    let (scope, columns) = erasure.texts.as_ref()?;
-    let author = found.iter().find(|column| column.name == scope.column)?;
-    let id: i64 = scope.value.parse().ok()?;
-    let is_text = |column: &&Found| column.is_emptied() && columns.contains(&column.name);
-    let texts: Vec<String> = found.iter().filter(is_text).map(|column| ident(&column.name)).collect();
-    empty_texts(&ident(&target.table), &ident(&author.name), &id.to_string(), &texts)
+/// Updates that empty columns of somebody's rows.
+fn empty(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<String> {
+    let update = |Emptied { scope, columns }: &Emptied| {
+        let owner = found.iter().find(|column| column.name == scope.column)?;
+        let id: i64 = scope.value.parse().ok()?;
+        let is_emptied = |column: &&Found| column.is_emptied() && columns.contains(&column.name);
+        let columns = found.iter().filter(is_emptied);
+        let columns: Vec<String> = columns.map(|column| ident(&column.name)).collect();
+        empty_columns(&ident(&target.table), &ident(&owner.name), &id.to_string(), &columns)
+    };
+    erasure.emptied.iter().filter_map(update).collect()
 }
 
 /// The statements of every erasure among what is suppressed.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Transaction, params};
-use zenfloe_destination::{Erasure, Flush, LoadError, Target, TextColumn, empty_texts, take_out};
-use zenfloe_record::{Fence, FenceScope};
+use zenfloe_destination::{Emptied, Erasure, Flush, LoadError, Target, TextColumn, empty_columns, take_out};
+use zenfloe_record::Fence;
 
 use crate::error;
 use crate::suppress::{clean_fence, comparable};
@@ -29,8 +29,8 @@ pub(crate) fn clean_erasure(
     for update in take_out(&format!("\"{}\"", target.table), &texts, erasure, holds) {
         cleaned += transaction.execute(&update, []).map_err(error::from)? as u64;
     }
-    if let Some((scope, columns)) = &erasure.texts {
-        cleaned += clean_texts(transaction, target, found, scope, columns)?;
+    for emptied in &erasure.emptied {
+        cleaned += empty(transaction, target, found, emptied)?;
     }
     Ok(cleaned)
 }
@@ -44,24 +44,23 @@ fn text_column(column: &Found) -> TextColumn {
     }
 }
 
-/// Empties the texts that somebody wrote.
-fn clean_texts(
+/// Empties columns of somebody's rows.
+fn empty(
     transaction: &Transaction<'_>,
     target: &Target,
     found: &[Found],
-    scope: &FenceScope,
-    columns: &[String],
+    Emptied { scope, columns }: &Emptied,
 ) -> Result<u64, LoadError> {
-    let texts = found
+    let columns = found
         .iter()
         .filter(|column| column.is_emptied() && columns.contains(&column.name));
-    let texts: Vec<String> = texts.map(|column| format!("\"{}\"", column.name)).collect();
-    let author = found.iter().find(|column| column.name == scope.column);
-    let Some((author, value)) = author.and_then(|author| Some((author, comparable(author, scope)?))) else {
+    let columns: Vec<String> = columns.map(|column| format!("\"{}\"", column.name)).collect();
+    let owner = found.iter().find(|column| column.name == scope.column);
+    let Some((owner, value)) = owner.and_then(|owner| Some((owner, comparable(owner, scope)?))) else {
         return Ok(0);
     };
-    let (table, author) = (format!("\"{}\"", target.table), format!("\"{}\"", author.name));
-    let Some(update) = empty_texts(&table, &author, "?1", &texts) else {
+    let (table, owner) = (format!("\"{}\"", target.table), format!("\"{}\"", owner.name));
+    let Some(update) = empty_columns(&table, &owner, "?1", &columns) else {
         return Ok(0);
     };
     let cleaned = transaction.execute(&update, [value]);

@@ -291,6 +291,21 @@ pub struct Erase {
     /// The column with the id of the user who wrote its texts: they are dropped with the user.
     #[serde(default)]
     pub author: Option<String>,
+    /// The user whom other columns of the row describe, as a mail's sender.
+    #[serde(default)]
+    pub sender: Option<Sender>,
+}
+
+/// The user whom some columns of a row describe: they are emptied with the user, known to Zendesk by their values or not.
+///
+/// Written `sender = { id = "requester_id", columns = ["via_from_phone"] }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// The column with the user's id.
+    pub id: String,
+    /// The columns that describe the user; never a part of the key.
+    pub columns: Vec<String>,
 }
 
 /// Fields that the customer made on the records of a table. What they are is known at run time alone.
@@ -508,9 +523,16 @@ impl Column {
 }
 
 impl Erase {
-    /// The columns that it names.
-    pub fn columns(&self) -> impl Iterator<Item = &String> {
-        [&self.person, &self.ticket, &self.author].into_iter().flatten()
+    /// The columns of ids that it names.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        let sender = self.sender.as_ref().map(|sender| &sender.id);
+        let own = [&self.person, &self.ticket, &self.author].into_iter().flatten();
+        own.chain(sender)
+    }
+
+    /// The columns that describe a user.
+    pub fn described(&self) -> impl Iterator<Item = &String> {
+        self.sender.iter().flat_map(|sender| &sender.columns)
     }
 }
 

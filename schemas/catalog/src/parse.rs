@@ -439,10 +439,16 @@ impl FileTable {
                     .iter()
                     .any(|held| &held.name == name && held.r#type == ColumnType::Long)
             };
-            let bad = erase.get_ref().columns().find(|name| !is_id(name)).cloned();
-            match bad {
-                Some(name) => fault(&erase, format!("`{name}` is no column of whole numbers of this table")),
-                None => Ok(erase.into_inner()),
+            let is_plain = |name: &String| {
+                let is_key = self.key.iter().any(|key| key.get_ref() == name);
+                columns.iter().any(|held| &held.name == name) && !is_key
+            };
+            let bad_id = erase.get_ref().ids().find(|name| !is_id(name)).cloned();
+            let bad_column = erase.get_ref().described().find(|name| !is_plain(name)).cloned();
+            match (bad_id, bad_column) {
+                (Some(name), _) => fault(&erase, format!("`{name}` is no column of whole numbers of this table")),
+                (_, Some(name)) => fault(&erase, format!("`{name}` is no column of this table beside its key")),
+                (None, None) => Ok(erase.into_inner()),
             }
         });
         Ok(Table {

@@ -27,6 +27,8 @@ struct Field {
     is_kept: bool,
     /// A text that somebody wrote.
     is_written: bool,
+    /// Describes the row's sender.
+    is_of_sender: bool,
     /// `_deleted`.
     is_mark: bool,
 }
@@ -38,6 +40,7 @@ pub struct Layout {
     person: Option<usize>,
     ticket: Option<usize>,
     author: Option<usize>,
+    sender: Option<usize>,
 }
 
 /// What becomes of a row.
@@ -64,6 +67,7 @@ impl Layout {
         let schema: Json = serde_json::from_str(schema).map_err(|_| bad("no JSON"))?;
         let written = schema["fields"].as_array().ok_or_else(|| bad("no record"))?;
         let key = schema["zenfloe.key"].as_array().ok_or_else(|| bad("no key"))?;
+        let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
         let mut names = Vec::new();
         let mut fields = Vec::new();
         for field in written {
@@ -76,16 +80,17 @@ impl Layout {
                 null,
                 is_kept: is_meta(name) || key.iter().any(|key| key == name),
                 is_written: (is_text || field["zenfloe.class"] == "text") && !is_json && null.is_some(),
+                is_of_sender: null.is_some() && erase.described().any(|described| described == name),
                 is_mark: name == "_deleted",
             });
             names.push(name);
         }
-        let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
         let place = |column: &Option<String>| names.iter().position(|name| Some(*name) == column.as_deref());
         Ok(Self {
             person: place(&erase.person),
             ticket: place(&erase.ticket),
             author: place(&erase.author),
+            sender: place(&erase.sender.map(|sender| sender.id)),
             fields,
         })
     }
@@ -100,10 +105,13 @@ impl Layout {
         let is_gone = id(self.person).is_some_and(|id| erased.is_person(id))
             || id(self.ticket).is_some_and(|id| erased.is_ticket(id));
         let drops_texts = id(self.author).is_some_and(|id| erased.drops_texts_of(id));
+        let drops_sender = id(self.sender).is_some_and(|id| erased.is_person(id));
         out.clear();
         let mut verdict = if is_gone { Verdict::Gone } else { Verdict::Same };
         for (field, value) in self.fields.iter().zip(&values) {
-            let is_emptied = (is_gone && !field.is_kept) || (drops_texts && field.is_written);
+            let is_emptied = (is_gone && !field.is_kept)
+                || (drops_texts && field.is_written)
+                || (drops_sender && field.is_of_sender);
             match field.null {
                 _ if is_gone && field.is_mark => out.push(1),
                 Some(null) if is_emptied => {

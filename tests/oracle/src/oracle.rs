@@ -144,18 +144,21 @@ impl Oracle {
         self.without_erased(table, Row { key, cells, deleted })
     }
 
-    /// A row of somebody who was erased keeps its key alone; texts that such a user wrote are gone, and so are the
-    /// tokens of all that identified somebody, wherever they stand.
+    /// A row of somebody who was erased keeps its key alone; texts that such a user wrote are gone, what describes such
+    /// a user as sender too, and so are the tokens of all that identified somebody, wherever they stand.
     fn without_erased(&self, table: &Table, mut row: Row) -> Row {
         let is_erased = |column: &Option<String>| {
             let cell = column.as_ref().and_then(|column| row.cells.get(column));
             matches!(cell, Some(Cell::Long(id)) if self.erased.users.contains(id))
         };
         let (is_own, is_author) = (is_erased(&table.erase.person), is_erased(&table.erase.author));
+        let is_sender = is_erased(&table.erase.sender.as_ref().map(|sender| sender.id.clone()));
         for column in &table.columns {
             let is_text = column.class == Class::Text && column.r#type == ColumnType::String;
             let is_token = matches!(&row.cells[&column.name], Cell::Text(text) if self.erased.tokens.contains(text));
-            let is_lost = is_token || (is_own && !table.key.contains(&column.name)) || (is_author && is_text);
+            let is_described = is_sender && table.erase.described().any(|described| described == &column.name);
+            let is_lost =
+                is_token || is_described || (is_own && !table.key.contains(&column.name)) || (is_author && is_text);
             if is_lost {
                 row.cells.insert(column.name.clone(), Cell::Null);
             }

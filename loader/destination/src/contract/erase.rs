@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zenfloe_record::FenceScope;
 
 use super::{Bench, Line, Subject};
-use crate::{Class, Cover, ErasedToken, Erasure, Flush, Mode, Suppression};
+use crate::{Class, Cover, Emptied, ErasedToken, Erasure, Flush, Mode, Suppression};
 
 pub(super) async fn all(subject: &dyn Subject) {
     for mode in [Mode::Upsert, Mode::Append] {
@@ -25,6 +25,13 @@ fn scope(column: &str, value: i64) -> FenceScope {
     }
 }
 
+fn emptied(scope: FenceScope, columns: &[&str]) -> Emptied {
+    Emptied {
+        scope,
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+    }
+}
+
 fn ann() -> Erasure {
     let token = |token: &str| ErasedToken {
         class: "email".into(),
@@ -35,7 +42,11 @@ fn ann() -> Erasure {
         rows: Some(scope("id", 7)),
         // The second one cannot be a token and must do no harm.
         tokens: vec![token(ANN), token("k1_' OR 1 = 1")],
-        texts: Some((scope("parent_id", 7), vec!["note".into(), "absent".into()])),
+        emptied: vec![
+            emptied(scope("parent_id", 7), &["note", "absent"]),
+            emptied(scope("other_id", 7), &["note"]),
+            emptied(scope("parent_id", 9), &["flag"]),
+        ],
     }
 }
 
@@ -64,10 +75,11 @@ async fn somebody_leaves_rows_and_texts(subject: &dyn Subject, mode: Mode) {
         Line::new(3, 1).of(7).note("mine"),
         with_data,
         Line::new(5, 1).of(8).note(BOB),
+        Line::new(6, 1).of(9).note("stays"),
         Line::new(7, 1).note("the person's own"),
     ];
     bench.load(lines).await;
-    assert_eq!(erase(&bench, ann()).await, 5);
+    assert_eq!(erase(&bench, ann()).await, 6);
     let columns = ["id", "parent_id", "note", "flag", "_deleted"];
     let second = format!("2|-|to [erased] and [email:{BOB}], [erased]!|true|false");
     let fifth = format!("5|8|{BOB}|true|false");
@@ -77,6 +89,7 @@ async fn somebody_leaves_rows_and_texts(subject: &dyn Subject, mode: Mode) {
         "3|7|-|true|false",
         "4|-|v1|true|false",
         &fifth,
+        "6|9|stays|-|false",
         "7|-|-|-|true",
     ];
     bench.expect(&columns, &rows).await;

@@ -174,6 +174,24 @@ fn texts_that_the_person_wrote_are_dropped_unless_they_are_to_stay() {
 }
 
 #[test]
+fn what_describes_the_person_as_sender_goes_with_or_without_texts() {
+    let values = [
+        ("id", Avro::Long(42)),
+        ("requester_id", Avro::Long(7)),
+        ("subject", text("broken")),
+        ("via_channel", text("voice")),
+        ("via_from_phone", text("k1_of_a_number_that_no_user_has")),
+    ];
+    for keeps_texts in [false, true] {
+        let erased = erased(&[Subject::Person(7)], keeps_texts);
+        let now = changed("tickets", &values, &erased, Verdict::Changed);
+        assert_eq!(now, [("via_from_phone".to_owned(), Avro::Null)]);
+    }
+    let of_another = erased(&[Subject::Person(8)], false);
+    changed("tickets", &values, &of_another, Verdict::Same);
+}
+
+#[test]
 fn rows_that_are_no_rows_are_refused_without_a_panic() {
     let (layout, _, body) = row("users", &[("id", Avro::Long(7)), ("name", text("Ann"))]);
     let erased = erased(&[Subject::Person(9)], false);
