@@ -54,6 +54,17 @@ fn faults_are_named_with_their_line() {
         "stands twice",
     );
     check("{ name = \"url\",", "{ name = \"_url\",", 28, "row's own");
+    let erase = |erase: &str| format!("key = [\"id\"]\nerase = {{ {erase} }}\ncolumn");
+    for (bad, reason) in [
+        ("author = \"url\"", "`url` is no column of whole numbers"),
+        (
+            "sender = { id = \"id\", columns = [\"from\"] }",
+            "`from` is no column of this table",
+        ),
+        ("sender = { id = \"id\", columns = [\"id\"] }", "beside its key"),
+    ] {
+        check("key = [\"id\"]\ncolumn", &erase(bad), 26, reason);
+    }
     check(
         "type = \"string\", doc = \"The API",
         "type = \"long\", class = \"email\", doc = \"The API",
