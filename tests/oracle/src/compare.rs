@@ -32,7 +32,7 @@ pub struct Truth {
     pub record: Value,
     /// It has disappeared silently.
     pub is_removed: bool,
-    /// It came and went without having been shown to anyone: there is no row of it.
+    /// It came and went without having been published: there is no row of it.
     pub is_unseen: bool,
     /// It hangs on a record that was erased: its rows keep their keys alone, or never came.
     pub is_wiped: bool,
