@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use zenfloe_destination::RowKind;
 use zenfloe_log::Record;
-use zenfloe_record::{CleanHeaders, CleanKey, CleanKind, Fence, Origin, Reason, RowVersion};
+use zenfloe_record::{CleanHeaders, CleanKey, CleanKind, Fence, Origin, Reason, RowVersion, header};
 use zenfloe_registry::split;
 
 /// A record before its schema is known.
@@ -24,6 +24,7 @@ pub(crate) struct Unshaped {
     pub(crate) origin: Origin,
     pub(crate) schema_id: u32,
     pub(crate) body: Bytes,
+    pub(crate) is_rewritten: bool,
 }
 
 pub(crate) fn content(record: &Record) -> Content {
@@ -47,6 +48,7 @@ pub(crate) fn content(record: &Record) -> Content {
             origin: headers.origin,
             schema_id,
             body: value.slice_ref(body),
+            is_rewritten: record.headers.get(header::REWRITTEN).is_some(),
         }),
         Err(error) => Content::Unreadable(Reason::Headers, error.to_string()),
     }
@@ -61,7 +63,7 @@ fn fence(value: &[u8]) -> Content {
 
 #[cfg(test)]
 mod tests {
-    use zenfloe_record::{Headers, TopicPartition, header};
+    use zenfloe_record::{Headers, TopicPartition};
 
     use super::*;
 
@@ -101,8 +103,18 @@ mod tests {
             (row.kind, &*row.key, row.schema_id, &*row.body),
             (RowKind::Delete, &b"42"[..], 5, &b"avro"[..])
         );
+        assert!(!row.is_rewritten);
         let value = record.value.expect("given");
         assert_eq!(row.body.as_ptr(), value[5..].as_ptr());
+    }
+
+    #[test]
+    fn what_an_erasure_wrote_anew_is_told() {
+        let anew = headers(CleanKind::Row).with(header::REWRITTEN, "1");
+        let Content::Row(row) = content(&record(Some(b"\0\0\0\0\x05avro"), anew)) else {
+            panic!("it is a row")
+        };
+        assert!(row.is_rewritten);
     }
 
     #[test]

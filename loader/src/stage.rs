@@ -377,5 +377,6 @@ fn shaped(
         origin: row.origin,
         body: row.body,
         shape,
+        is_rewritten: row.is_rewritten,
     }
 }

@@ -57,7 +57,15 @@ impl Lane {
         self.to = self.to.max(to);
     }
 
+    /// Keeps a state beside the others. One that was written anew is left out where its first writing is at hand.
     pub(crate) fn append(&mut self, row: Row) {
+        let is_held = |row: &Row| self.rows.iter().rev().any(|held| held.is_state_of(row));
+        if !(row.is_rewritten && is_held(&row)) {
+            self.push(row);
+        }
+    }
+
+    fn push(&mut self, row: Row) {
         self.size += row.size() + ROW_OVERHEAD;
         self.rows.push(row);
     }
@@ -74,7 +82,7 @@ impl Lane {
             }
             None => {
                 self.places.insert(row.key.clone(), self.rows.len());
-                self.append(row);
+                self.push(row);
             }
         }
     }

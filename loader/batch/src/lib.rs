@@ -2,7 +2,7 @@
 //!
 //! A [`Batch`] knows for each partition from where to where it reaches, gaps of transaction markers included, and holds
 //! the rows and fences that stand there: in upsert mode the newest state of a key and the newest fence of a scope, in
-//! append mode every row. It is pure: no clock, no log, no database.
+//! append mode every state. It is pure: no clock, no log, no database.
 //!
 //! Invariants:
 //! - whatever the order of versions, and however often a record is offered, the batch holds the same rows;

@@ -246,3 +246,21 @@ fn revoked_partitions_leave_nothing_behind() {
     batch.row(sample.row_at(1, 1, &Line::new(4, 1)));
     assert!(batch.is_empty());
 }
+
+#[test]
+fn a_state_that_was_written_anew_is_kept_once_beside_the_others() {
+    let sample = Sample::new("things");
+    let mut batch = batch(Mode::Append);
+    let anew = |offset, version| Row {
+        is_rewritten: true,
+        ..sample.row_at(0, offset, &Line::new(1, version))
+    };
+    batch.row(sample.row_at(0, 0, &Line::new(1, 1)));
+    batch.row(anew(1, 1));
+    batch.row(anew(2, 2));
+    batch.row(anew(3, 2));
+    let flush = batch.take().expect("it has moved");
+    let offsets: Vec<Offset> = flush.rows().map(|row| row.offset).collect();
+    assert_eq!(offsets, [0, 2]);
+    assert_eq!(flush.covers[0].to, 4);
+}

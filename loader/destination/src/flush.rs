@@ -106,9 +106,17 @@ pub struct Row {
     pub body: Bytes,
     /// The schema of the body.
     pub shape: Arc<TableShape>,
+    /// An erasure wrote the record anew. Where every state is kept, it is written only if its first writing is not there
+    /// (see [`STATE_COLUMNS`](crate::STATE_COLUMNS)).
+    pub is_rewritten: bool,
 }
 
 impl Row {
+    /// Claims that both are one state of one row, written twice.
+    pub fn is_state_of(&self, other: &Self) -> bool {
+        (&self.origin, self.version, &self.key) == (&other.origin, other.version, &other.key)
+    }
+
     /// What it takes of a batch's size, in bytes.
     pub fn size(&self) -> usize {
         self.key.len() + self.body.len()
@@ -129,13 +137,15 @@ impl fmt::Debug for Row {
     }
 }
 
-/// Rows of a flush that one statement can take: of one schema and one kind.
+/// Rows of a flush that one statement can take: of one schema and one kind, written anew or not.
 #[derive(Debug, Clone)]
 pub struct Segment {
     /// The schema of all of them.
     pub shape: Arc<TableShape>,
     /// The kind of all of them.
     pub kind: RowKind,
+    /// Whether all of them were written anew, or none.
+    pub is_rewritten: bool,
     /// At least one.
     pub rows: Vec<Row>,
 }
@@ -229,12 +239,16 @@ impl Flush {
 fn segments(rows: Vec<Row>) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     for row in rows {
-        let fits = |segment: &&mut Segment| segment.kind == row.kind && Arc::ptr_eq(&segment.shape, &row.shape);
+        let fits = |segment: &&mut Segment| {
+            (segment.kind, segment.is_rewritten) == (row.kind, row.is_rewritten)
+                && Arc::ptr_eq(&segment.shape, &row.shape)
+        };
         match segments.iter_mut().find(fits) {
             Some(segment) => segment.rows.push(row),
             None => segments.push(Segment {
                 shape: row.shape.clone(),
                 kind: row.kind,
+                is_rewritten: row.is_rewritten,
                 rows: vec![row],
             }),
         }

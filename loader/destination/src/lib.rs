@@ -36,7 +36,8 @@ pub use flush::{
     TopicRef,
 };
 pub use shape::{
-    ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,
+    ColumnShape, ColumnType, LOADED_AT, META, Role, STATE_COLUMNS, TableShape, VERSION_COLUMNS, current_view,
+    legal_name,
 };
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 

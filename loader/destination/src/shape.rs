@@ -20,6 +20,15 @@ pub const META: [(&str, ColumnType); 7] = [
 /// The columns that order the states of a row, the weightiest first.
 pub const VERSION_COLUMNS: [&str; 4] = ["_version", "_extracted_at", "_raw_offset", "_revision"];
 
+/// The columns that, with the key, tell one state of a row from every other.
+pub const STATE_COLUMNS: [&str; 5] = [
+    "_version",
+    "_extracted_at",
+    "_raw_partition",
+    "_raw_offset",
+    "_revision",
+];
+
 /// The column that the destination adds: when the row was written.
 pub const LOADED_AT: &str = "_loaded_at";
 

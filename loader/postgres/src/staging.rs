@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zenfloe_destination::{
-    ColumnShape, Flush, LOADED_AT, LoadError, Mode, Role, RowKind, Segment, TableShape, VERSION_COLUMNS,
+    ColumnShape, Flush, LOADED_AT, LoadError, Mode, Role, RowKind, STATE_COLUMNS, Segment, TableShape, VERSION_COLUMNS,
 };
 
 use crate::encode::is_written;
@@ -134,21 +134,36 @@ fn value(column: &ColumnShape, rules: &Rules) -> String {
 
 fn not_suppressed(place: &Place, flush: &Flush, segment: &Segment, rules: &Rules) -> String {
     let scopes = written(segment).filter(|column| rules.scopes.contains(&column.name));
-    let conditions: Vec<String> = scopes
-        .map(|column| {
-            format!(
-                "NOT EXISTS (SELECT 1 FROM {} x WHERE x.table_name = '{}' AND x.kind = 'rows' AND x.column_name = '{2}'
+    let conditions = scopes.map(|column| {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {} x WHERE x.table_name = '{}' AND x.kind = 'rows' AND x.column_name = '{2}'
                 AND x.value = s.\"{2}\"::text AND (x.before IS NULL OR s.\"_extracted_at\" < x.before))",
-                place.suppressed(),
-                flush.target.table,
-                column.name
-            )
-        })
-        .collect();
+            place.suppressed(),
+            flush.target.table,
+            column.name
+        )
+    });
+    let there = (flush.target.mode == Mode::Append && segment.is_rewritten).then(|| not_there(place, flush, segment));
+    let conditions: Vec<String> = conditions.chain(there).collect();
     match conditions.is_empty() {
         true => String::new(),
         false => format!(" WHERE {}", conditions.join(" AND ")),
     }
+}
+
+/// A condition: the state is not in the table.
+fn not_there(place: &Place, flush: &Flush, segment: &Segment) -> String {
+    let equal: Vec<String> = segment
+        .shape
+        .key_names()
+        .chain(STATE_COLUMNS)
+        .map(|name| format!("h.\"{name}\" = s.\"{name}\""))
+        .collect();
+    format!(
+        "NOT EXISTS (SELECT 1 FROM {} h WHERE {})",
+        place.table(&flush.target.table),
+        equal.join(" AND ")
+    )
 }
 
 /// What happens to the row that is there: it stays if it is newer.

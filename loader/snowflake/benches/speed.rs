@@ -110,6 +110,7 @@ fn row(shape: &Arc<TableShape>, id: i64, round: i64) -> Row {
         },
         body: body.into(),
         shape: shape.clone(),
+        is_rewritten: false,
     }
 }
 

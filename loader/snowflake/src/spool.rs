@@ -42,6 +42,7 @@ pub struct Spool {
     keys: HashSet<u64>,
     hasher: RandomState,
     has_doubles: bool,
+    has_rewritten: bool,
 }
 
 /// A temporary folder and the file in it.
@@ -92,6 +93,8 @@ pub(crate) struct Batch {
     pub(crate) nul_replaced: u64,
     /// Some key may stand in it more than once.
     pub(crate) has_doubles: bool,
+    /// Some row was written anew by an erasure.
+    pub(crate) has_rewritten: bool,
     manner: Manner,
 }
 
@@ -114,6 +117,7 @@ impl Spool {
             keys: HashSet::new(),
             hasher: RandomState::new(),
             has_doubles: false,
+            has_rewritten: false,
         }
     }
 
@@ -128,6 +132,7 @@ impl Spool {
                 let key = self.group.hash_of_last_key(&self.layout, &self.hasher);
                 // Two keys of one hash cost no more than a sort that was not needed.
                 self.has_doubles |= !self.keys.insert(key);
+                self.has_rewritten |= row.is_rewritten;
             }
             Err(why) => self.refused.push(RefusedRow {
                 partition: row.partition,
@@ -201,6 +206,7 @@ impl Spool {
             places: self.places,
             nul_replaced,
             has_doubles: self.has_doubles,
+            has_rewritten: self.has_rewritten,
             manner: self.manner,
         })
     }
@@ -211,6 +217,7 @@ impl Batch {
     pub(crate) fn part(&self, keep: impl Fn(usize) -> bool) -> Result<Self, LoadError> {
         let mut part = Spool::of(self.id.clone(), self.layout.clone(), self.manner.clone());
         part.has_doubles = self.has_doubles;
+        part.has_rewritten = self.has_rewritten;
         let mut number = 0;
         let mut take = |group: &Columns| {
             let first = number;

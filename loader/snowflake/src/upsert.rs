@@ -1,6 +1,6 @@
 //! The statements that take staged rows into their table.
 
-use zenfloe_destination::{LOADED_AT, Mode, Role, Target, VERSION_COLUMNS};
+use zenfloe_destination::{LOADED_AT, Mode, Role, STATE_COLUMNS, Target, VERSION_COLUMNS};
 
 use crate::config::Upsert;
 use crate::driver::{Rows, Statement};
@@ -24,6 +24,7 @@ pub(crate) fn statements(how: Upsert, target: &Target, batch: &Batch, known: &Kn
         source,
     };
     let sql = match (target.mode, how) {
+        (Mode::Append, _) if batch.has_rewritten => vec![parts.insert(&parts.absent_state())],
         (Mode::Append, _) => vec![parts.insert("")],
         (Mode::Upsert, Upsert::Merge) => vec![parts.merge()],
         (Mode::Upsert, Upsert::UpdateInsert) => vec![parts.update(), parts.insert(&parts.absent())],
@@ -94,6 +95,17 @@ impl Parts<'_> {
             " WHERE NOT EXISTS (SELECT 1 FROM {} T WHERE {})",
             self.table,
             self.key("T")
+        )
+    }
+
+    /// What stands behind the states of an append: those that were written anew may be there.
+    fn absent_state(&self) -> String {
+        let equal = STATE_COLUMNS.map(|name| format!("T.{0} = S.{0}", ident(name)));
+        format!(
+            " WHERE NOT EXISTS (SELECT 1 FROM {} T WHERE {} AND {})",
+            self.table,
+            self.key("T"),
+            equal.join(" AND ")
         )
     }
 

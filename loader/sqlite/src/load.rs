@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Statement, Transaction};
 use zenfloe_destination::{
-    DecodeError, Faults, Flush, LOADED_AT, LoadError, Loaded, Mode, RefusedRow, Role, Row, RowKind, Segment,
-    VERSION_COLUMNS, Value, json_without_nul, text_without_nul,
+    DecodeError, Faults, Flush, LOADED_AT, LoadError, Loaded, Mode, RefusedRow, Role, Row, RowKind, STATE_COLUMNS,
+    Segment, VERSION_COLUMNS, Value, json_without_nul, text_without_nul,
 };
 
 use crate::erase::refuse_behind;
@@ -111,6 +111,9 @@ fn insert(flush: &Flush, segment: &Segment, found: &[Found], rules: &Rules) -> S
             );
         }
     }
+    if flush.target.mode == Mode::Append && segment.is_rewritten {
+        suppressed += &not_there(flush, segment);
+    }
     let values = values.join(", ");
     // A SELECT costs a copy of each value, so it stands only where there is something to ask.
     let source = match suppressed.is_empty() {
@@ -122,6 +125,20 @@ fn insert(flush: &Flush, segment: &Segment, found: &[Found], rules: &Rules) -> S
         flush.target.table,
         names.join(", "),
         conflict(flush, segment, found),
+    )
+}
+
+/// A condition: the state is not in the table.
+fn not_there(flush: &Flush, segment: &Segment) -> String {
+    let columns = segment.shape.columns.iter().enumerate();
+    let equal: Vec<String> = columns
+        .filter(|(_, column)| column.role == Role::Key || STATE_COLUMNS.contains(&&*column.name))
+        .map(|(index, column)| format!("\"{}\" = ?{}", column.name, index + 1))
+        .collect();
+    format!(
+        " AND NOT EXISTS (SELECT 1 FROM \"{}\" WHERE {})",
+        flush.target.table,
+        equal.join(" AND ")
     )
 }
 

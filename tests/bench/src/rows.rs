@@ -49,6 +49,7 @@ pub(crate) fn row(id: i64, shape: &Arc<TableShape>) -> Row {
         origin: origin(id),
         body: body(id, &[]),
         shape: shape.clone(),
+        is_rewritten: false,
     }
 }
 

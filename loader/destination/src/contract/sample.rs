@@ -173,6 +173,7 @@ impl Sample {
             },
             body: self.body(partition, line).into(),
             shape: self.shape(),
+            is_rewritten: false,
         }
     }
 

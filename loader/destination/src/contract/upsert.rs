@@ -18,6 +18,7 @@ pub(super) async fn all(subject: &dyn Subject) {
     another_type_is_refused(subject).await;
     empty_and_huge_batches(subject).await;
     every_version_in_append_mode(subject).await;
+    a_state_that_was_written_anew_stands_once(subject).await;
     refused_rows_are_named(subject).await;
     partitions_and_topics(subject).await;
 }
@@ -267,6 +268,39 @@ async fn every_version_in_append_mode(subject: &dyn Subject) {
     // Only positions keep doubles out: a record that stands twice in the topic stands twice here.
     bench.load(lines).await;
     assert_eq!(bench.rows(&["id"]).await.len(), 8);
+}
+
+/// Whether the first writing was loaded before, stands in the same flush or is gone: the state is there once.
+async fn a_state_that_was_written_anew_stands_once(subject: &dyn Subject) {
+    let bench = Bench::new(subject, "c_anew", Mode::Append).await;
+    bench
+        .load(vec![Line::new(1, 1), Line::new(1, 2), Line::deleted(2, 3)])
+        .await;
+    let lines = vec![
+        Line::new(1, 1).note("anew"),
+        Line::new(1, 4).note("anew"),
+        Line::deleted(2, 3),
+        Line::deleted(3, 1),
+        Line::new(3, 5).note("first"),
+    ];
+    let mut rows = rows_at(&bench.sample, 0, 3, lines);
+    rows[..4].iter_mut().for_each(|row| row.is_rewritten = true);
+    let cover = Cover {
+        partition: 0,
+        from: 3,
+        to: 8,
+    };
+    let loaded = bench.flush(bench.of_rows(vec![cover], rows, Vec::new())).await;
+    assert_eq!(loaded.expect("it is loaded").written, 3);
+    let states = [
+        "1|1970-01-01 00:00:00.000001|v1",
+        "1|1970-01-01 00:00:00.000002|v2",
+        "1|1970-01-01 00:00:00.000004|anew",
+        "2|1970-01-01 00:00:00.000003|-",
+        "3|1970-01-01 00:00:00.000001|-",
+        "3|1970-01-01 00:00:00.000005|first",
+    ];
+    bench.expect(&["id", "_version", "note"], &states).await;
 }
 
 async fn refused_rows_are_named(subject: &dyn Subject) {
