@@ -107,7 +107,10 @@ fn erasure(subject: &Subject, entry: &Entry, table: Option<&Table>, customs: Opt
     let scope = |column: &Option<String>, id: i64| column.as_ref().map(|column| rows_of(column, id));
     let erase = table.map(|table| table.erase.clone()).unwrap_or_default();
     let (rows, emptied) = match subject {
-        Subject::Person(id) => (scope(&erase.person, *id), emptied(*id, &erase, written(table, customs), entry)),
+        Subject::Person(id) => (
+            scope(&erase.person, *id),
+            emptied(*id, &erase, written(table, customs), entry),
+        ),
         Subject::Ticket(id) => (scope(&erase.ticket, *id), Vec::new()),
         Subject::Address(_) => (None, Vec::new()),
     };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use zenfloe_catalog::Table;
 use zenfloe_erasure::{Layout, Verdict};
 use zenfloe_log::{Append, Record, partitions_of};
-use zenfloe_record::{CleanHeaders, CleanKind, Offset, Positions, RowVersion, Topic, TopicPartition};
+use zenfloe_record::{CleanHeaders, CleanKind, Positions, RowVersion, Topic, TopicPartition};
 use zenfloe_registry::{Class, header, split};
 
 use super::{Job, erase_writer_id};
@@ -22,7 +22,16 @@ const BYTES: usize = 4 << 20;
 /// Looks after rows that were written meanwhile, at the most.
 const LOOKS: usize = 10;
 
-/// What stands under a key of a partition, as far as it matters here.
+/// What has been found in a topic.
+#[derive(Default)]
+struct Found {
+    /// By schema; `None` of one that no row of ours has.
+    layouts: HashMap<u32, Option<Layout>>,
+    /// By key: each stands in one partition.
+    held: BTreeMap<Bytes, Held>,
+}
+
+/// What stands under a key, as far as it matters here.
 struct Held {
     /// The newest state seen, clean.
     newest: (RowVersion, Append),
@@ -39,31 +48,45 @@ impl Job<'_> {
                 let Some(info) = or_stopped!(patiently!(stop, self.parts.log.topic(&topic).await)) else {
                     continue;
                 };
-                let mut layouts = HashMap::new();
-                for at in partitions_of(&topic, info.partitions) {
-                    or_stopped!(self.sweep_partition(table, &at, &mut layouts, stop).await?);
-                }
+                let partitions = partitions_of(&topic, info.partitions);
+                or_stopped!(self.sweep_topic(table, &partitions, stop).await?);
             }
         }
         Ok(Some(()))
     }
 
-    /// Cleans one partition. A row that is written meanwhile, and that an older one was put behind, is put behind it
-    /// once more: what stands last under a key is its newest state.
-    async fn sweep_partition(
+    /// Cleans one topic. A row that is written meanwhile, and that an older one was put behind, is put behind it once
+    /// more: what stands last under a key is its newest state.
+    async fn sweep_topic(
         &mut self,
         table: &Table,
-        at: &TopicPartition,
-        layouts: &mut HashMap<u32, Option<Layout>>,
+        partitions: &[TopicPartition],
         stop: &Stop,
     ) -> Result<Option<()>, StageError> {
-        let mut held: BTreeMap<Bytes, Held> = BTreeMap::new();
-        let mut from = or_stopped!(patiently!(stop, self.parts.log.bounds(at).await)).start;
+        let mut found = Found::default();
+        let mut from = Positions::new();
+        for at in partitions {
+            from.set(
+                at.clone(),
+                or_stopped!(patiently!(stop, self.parts.log.bounds(at).await)).start,
+            );
+        }
         for _ in 0..LOOKS {
-            let end = or_stopped!(patiently!(stop, self.parts.log.bounds(at).await)).end;
-            or_stopped!(self.look(table, at, from..end, layouts, &mut held, stop).await?);
-            from = end;
-            let due: Vec<Append> = held.values_mut().filter(|held| held.is_due).map(Held::settle).collect();
+            let mut until = Positions::new();
+            for at in partitions {
+                until.set(
+                    at.clone(),
+                    or_stopped!(patiently!(stop, self.parts.log.bounds(at).await)).end,
+                );
+            }
+            or_stopped!(self.look(table, from, until.clone(), &mut found, stop).await?);
+            from = until;
+            let due: Vec<Append> = found
+                .held
+                .values_mut()
+                .filter(|held| held.is_due)
+                .map(Held::settle)
+                .collect();
             if due.is_empty() {
                 break;
             }
@@ -78,27 +101,24 @@ impl Job<'_> {
     async fn look(
         &mut self,
         table: &Table,
-        at: &TopicPartition,
-        span: std::ops::Range<Offset>,
-        layouts: &mut HashMap<u32, Option<Layout>>,
-        held: &mut BTreeMap<Bytes, Held>,
+        from: Positions,
+        until: Positions,
+        found: &mut Found,
         stop: &Stop,
     ) -> Result<Option<()>, StageError> {
-        let from: Positions = [(at.clone(), span.start)].into_iter().collect();
-        let until: Positions = [(at.clone(), span.end)].into_iter().collect();
         let mut walk = Walk::new(erase_writer_id(&self.parts.source), from, until, RECORDS, BYTES);
         while !walk.is_over() {
             for record in or_stopped!(walk.next(&*self.parts.log, stop).await?).records {
                 let Some((id, headers)) = row(&record) else { continue };
-                let layout = match layouts.entry(id) {
+                let layout = match found.layouts.entry(id) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(place) => {
-                        let schema = or_stopped!(self.schema(&at.topic, id, stop).await?);
+                        let schema = or_stopped!(self.schema(&record.at.topic, id, stop).await?);
                         place.insert(Layout::new(Some(table), &schema).ok())
                     }
                 };
                 if let Some(layout) = layout {
-                    self.note(&record, &headers, layout, held);
+                    self.note(&record, &headers, layout, &mut found.held);
                 }
             }
         }
