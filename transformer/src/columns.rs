@@ -99,7 +99,7 @@ fn include(catalog: &Catalog, config: &Config, choices: &mut BTreeMap<String, Ch
 /// Claims that a column stays in a table whatever is chosen: its key, and whose set or whose rows they are.
 pub(crate) fn is_kept(table: &Table, column: &str) -> bool {
     let is_it = |held: &String| held == column;
-    table.key.iter().any(is_it) || table.set_of.iter().any(is_it) || table.erase.columns().any(is_it)
+    table.key.iter().any(is_it) || table.set_of.iter().any(is_it) || table.erase.ids().any(is_it)
 }
 
 /// Claims that a pattern names a column of a table, which may be a custom field's.

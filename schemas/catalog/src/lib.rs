@@ -22,15 +22,9 @@ use std::sync::LazyLock;
 pub use avro::{META_FIELDS, avro_schema};
 pub use custom::CustomColumn;
 pub use model::{
-<<<<<<< HEAD
     Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Custom, CustomBy, Endpoint,
-    Erase, Erased, Expected, Follow, Operation, Paging, RecordShape, Rows, Sideload, Table, TimeUnit, Vanished,
+    Erase, Erased, Expected, Follow, Operation, Paging, RecordShape, Rows, Sender, Sideload, Table, TimeUnit, Vanished,
     Version, Window,
-=======
-    Action, Bucket, Changed, Class, ClassBy, Collection, Column, ColumnType, Condition, Endpoint, Erase, Erased,
-    Expected, Follow, Operation, Paging, RecordShape, Rows, Sender, Sideload, Table, TimeUnit, Vanished, Version,
-    Window,
->>>>>>> 12aa782 (An erasure takes what describes a row's sender, known to a user record or not)
 };
 pub use path::{Path, Step};
 
