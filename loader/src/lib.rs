@@ -22,6 +22,7 @@ mod erase;
 mod error;
 mod flush;
 mod lag;
+mod load;
 mod names;
 mod parts;
 mod patience;

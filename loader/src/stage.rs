@@ -248,12 +248,34 @@ impl Stage {
     }
 
     fn is_full(&self) -> bool {
-        let (mut rows, mut size) = (0, 0);
+        let (mut rows, mut in_memory, mut spooled) = (0, 0, 0);
         for table in self.tables.values() {
             rows += table.rows();
-            size += table.size();
+            in_memory += table.in_memory();
+            spooled += table.spooled();
         }
-        rows >= self.config.flush_rows || size as u64 >= self.config.flush_size.as_u64()
+        rows >= self.config.flush_rows
+            || in_memory as u64 >= self.config.flush_size.as_u64()
+            || spooled as u64 >= self.config.flush_file.as_u64()
+    }
+
+    /// Moves rows to disk while too many are in memory, of the fullest table first.
+    fn settle(&mut self) -> Result<(), StageError> {
+        let mut in_memory: usize = self.tables.values().map(Table::in_memory).sum();
+        while in_memory as u64 >= self.config.flush_size.as_u64() {
+            let Some(fullest) = self.tables.values_mut().max_by_key(|table| table.in_memory()) else {
+                break;
+            };
+            let before = fullest.in_memory();
+            let settled = fullest.settle();
+            let after = fullest.in_memory();
+            settled.map_err(|error| self.failed(error))?;
+            if after >= before {
+                break;
+            }
+            in_memory -= before - after;
+        }
+        Ok(())
     }
 
     /// Returns whether nothing was there to read.
@@ -300,10 +322,10 @@ impl Stage {
         }
         for (at, next) in batch.positions.iter() {
             if let Some(table) = self.tables.get_mut(&at.topic) {
-                table.batch.advance(at.partition, next);
+                table.advance(at.partition, next);
             }
         }
-        Ok(())
+        self.settle()
     }
 
     /// Takes one record into its table; `false` when the stage is to stop before its schema is known.
@@ -315,7 +337,7 @@ impl Stage {
         let (partition, offset) = (record.at.partition, record.offset);
         match content(&record) {
             Content::Row(row) => {
-                let target = table.batch.target().clone();
+                let target = table.target().clone();
                 let Some(shape) = self
                     .shapes
                     .get(&table.name, &target, row.schema_id, &self.patience, reader)
@@ -323,10 +345,16 @@ impl Stage {
                 else {
                     return Ok(false);
                 };
-                table.batch.row(shaped(row, shape, partition, offset));
+                let is_spooled = table.has_spool_of(&shape, || self.erasures.cleaned_by(&target));
+                let mut row = shaped(row, shape, partition, offset);
+                if is_spooled || table.has_refusals() {
+                    row = self.erasures.clean(&table.name, row, &self.shapes, &self.patience).await?;
+                }
+                let taken = table.row(row);
+                taken.map_err(|error| self.failed(error))?;
             }
-            Content::Fence(fence) => table.batch.fence(partition, offset, fence),
-            Content::Nothing => drop(table.batch.pass(partition, offset)),
+            Content::Fence(fence) => table.fence(partition, offset, fence),
+            Content::Nothing => table.pass(partition, offset),
             Content::Unreadable(reason, detail) => table.dead(Dead::unreadable(&record, reason, detail)),
         }
         Ok(true)

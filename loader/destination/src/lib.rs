@@ -23,6 +23,7 @@ mod faults;
 mod finding;
 mod flush;
 mod shape;
+mod spool;
 mod text;
 
 pub use cost::{Cost, Costs};
@@ -37,6 +38,7 @@ pub use flush::{
 pub use shape::{
     ColumnShape, ColumnType, LOADED_AT, META, Role, TableShape, VERSION_COLUMNS, current_view, legal_name,
 };
+pub use spool::Spool;
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 
 use std::collections::BTreeSet;
@@ -96,6 +98,13 @@ pub trait Destination: Send + Sync + 'static {
     ///
     /// Contract: [`Destination::prepare`] has returned `Ok` for every shape of the flush.
     async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError>;
+
+    /// Begins to take rows of these shapes as they arrive; `None`, always or never, where rows wait in memory.
+    ///
+    /// Contract: at least one shape, all of one table; [`Destination::prepare`] has returned `Ok` for each.
+    fn spool(&self, _shapes: &[Arc<TableShape>]) -> Option<Box<dyn Spool>> {
+        None
+    }
 
     /// Takes rows or columns away for ever, from what is loaded and from every later flush; returns the rows changed.
     ///

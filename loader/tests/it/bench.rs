@@ -17,6 +17,8 @@ use zenfloe_record::{
 use zenfloe_registry::{FileRegistry, Registry, header, subject};
 use zenfloe_sqlite::Sqlite;
 
+use crate::spooled::Spooled;
+
 pub(crate) const PARTITIONS: Partition = 3;
 
 pub(crate) struct Bench {
@@ -28,6 +30,8 @@ pub(crate) struct Bench {
     pub(crate) faults: Arc<Faults>,
     pub(crate) progress: Progress,
     pub(crate) folder: tempfile::TempDir,
+    /// Rows go to the destination as they arrive.
+    pub(crate) is_spooled: bool,
 }
 
 impl Bench {
@@ -50,6 +54,7 @@ impl Bench {
             faults: Faults::none(),
             progress: Progress::default(),
             folder: tempfile::tempdir().expect("a folder"),
+            is_spooled: false,
         };
         bench.make_topic("things").await;
         bench
@@ -86,7 +91,11 @@ impl Bench {
             path: self.folder.path().join(file),
             busy: Duration::from_secs(15),
         };
-        Arc::new(Sqlite::with_faults(config, self.faults.clone()))
+        let sqlite = Arc::new(Sqlite::with_faults(config, self.faults.clone()));
+        match self.is_spooled {
+            true => Arc::new(Spooled(sqlite)),
+            false => sqlite,
+        }
     }
 
     /// A loader of that name; it ends when all is loaded once `caught_up` has fired.
