@@ -219,7 +219,12 @@ impl Stage {
     /// The same for tables that have not been asked whom they have seen, before their first row is taken.
     pub(crate) async fn erase_first(&mut self, reader: &mut dyn Reader) -> Result<bool, StageError> {
         let is_new = |table: &&crate::table::Table| !self.erasures.entered.contains_key(&table.target().table);
-        let tables: Vec<String> = self.tables.values().filter(is_new).map(|table| table.name.clone()).collect();
+        let tables: Vec<String> = self
+            .tables
+            .values()
+            .filter(is_new)
+            .map(|table| table.name.clone())
+            .collect();
         self.erase_from_all(reader, tables).await
     }
 
@@ -292,7 +297,9 @@ impl Stage {
         let name = self.tables[topic].name.clone();
         for segment in &flush.segments {
             let id = segment.shape.schema_id;
-            self.erasures.learn_layout(&name, id, &self.shapes, &self.patience).await?;
+            self.erasures
+                .learn_layout(&name, id, &self.shapes, &self.patience)
+                .await?;
         }
         let mut body = Vec::new();
         let cleaned = flush.changed(|row| self.erasures.changed(&name, row, &mut body));

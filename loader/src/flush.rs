@@ -35,7 +35,10 @@ impl Stage {
     /// people behind them, and cleans them itself. Rows in memory are cleaned as they are offered.
     pub(crate) async fn flush(&mut self, reader: &mut dyn Reader) -> Result<Vec<String>, StageError> {
         let (mut loaded, mut abandoned) = (Positions::new(), Vec::new());
-        let topics = self.tables.iter().map(|(topic, table)| (topic.clone(), table.is_spooled()));
+        let topics = self
+            .tables
+            .iter()
+            .map(|(topic, table)| (topic.clone(), table.is_spooled()));
         let (spooled, held): (Vec<_>, Vec<_>) = topics.partition(|(_, is_spooled)| *is_spooled);
         for (topic, _) in spooled {
             if !self.flush_table(reader, &topic, &mut loaded).await? {

@@ -348,7 +348,10 @@ impl Stage {
                 let is_spooled = table.has_spool_of(&shape, || self.erasures.cleaned_by(&target));
                 let mut row = shaped(row, shape, partition, offset);
                 if is_spooled || table.has_refusals() {
-                    row = self.erasures.clean(&table.name, row, &self.shapes, &self.patience).await?;
+                    row = self
+                        .erasures
+                        .clean(&table.name, row, &self.shapes, &self.patience)
+                        .await?;
                 }
                 let taken = table.row(row);
                 taken.map_err(|error| self.failed(error))?;

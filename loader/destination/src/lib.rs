@@ -112,7 +112,9 @@ pub trait Destination: Send + Sync + 'static {
     /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
 
-    /// The subjects of the erasures that have been entered for a table.
+    /// The subjects of the erasures that have been entered for a table and that it was cleaned of.
+    ///
+    /// One that was entered by a process that ended before it cleaned is none of them: it is to be entered again.
     async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError>;
 
     /// Counts a table's rows, those that are marked as deleted left out; of a large table it may be an estimate.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use serde_json::json;
 use zenfloe_destination::{Erasure, Suppression, Target, TextColumn, empty_texts, take_out};
 use zenfloe_record::Fence;
 
@@ -11,7 +12,7 @@ use crate::error::broken;
 use crate::fence::clean;
 use crate::rules::Found;
 use crate::session::{Open, Trouble, Warehouse, Work};
-use crate::sql::{SUPPRESSED, ident, text};
+use crate::sql::{ELEMENTS, SUPPRESSED, ident, text};
 
 /// What takes somebody out of a table.
 pub(crate) fn clean_erasure(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<Statement> {
@@ -57,6 +58,18 @@ pub(crate) fn clean_erasures(target: &Target, found: &[Found], what: &[Suppressi
         .collect()
 }
 
+/// Notes that a table is clean of erasures: their revision is 1. `None` when there are none.
+pub(crate) fn note_clean(target: &Target, what: &[Suppression]) -> Option<Statement> {
+    let erasures = what.iter().filter_map(Suppression::erasure);
+    let subjects: Vec<&str> = erasures.map(|erasure| erasure.subject.as_str()).collect();
+    let note = format!(
+        "UPDATE {SUPPRESSED} SET \"REVISION\" = 1 FROM (SELECT C.value::VARCHAR \"S\" FROM {ELEMENTS}) R \
+         WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' AND \"VALUE\" = R.\"S\"",
+        text(&target.table)
+    );
+    (!subjects.is_empty()).then(|| Statement::new(&target.table, note).bind(json!(subjects).to_string()))
+}
+
 /// See [`zenfloe_destination::Destination::erased`].
 pub(crate) struct ReadErased<'a> {
     pub(crate) target: &'a Target,
@@ -69,7 +82,7 @@ impl Work for ReadErased<'_> {
     async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<BTreeSet<String>, Trouble> {
         let table = &*self.target.table;
         let select = format!(
-            "SELECT DISTINCT \"VALUE\" FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased'",
+            "SELECT DISTINCT \"VALUE\" FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' AND \"REVISION\" = 1",
             text(table)
         );
         let rows = open.run(Statement::new(table, select)).await?;

@@ -32,6 +32,9 @@ pub(crate) fn clean_erasure(
     if let Some((scope, columns)) = &erasure.texts {
         cleaned += clean_texts(transaction, target, found, scope, columns)?;
     }
+    let done = "UPDATE _zenfloe_suppressed SET revision = 1 WHERE table_name = ?1 AND kind = 'erased' AND value = ?2";
+    let done = transaction.execute(done, params![target.table, erasure.subject]);
+    done.map_err(error::from)?;
     Ok(cleaned)
 }
 
@@ -68,6 +71,7 @@ fn clean_texts(
     cleaned.map(|count| count as u64).map_err(error::from)
 }
 
+/// Remembers an erasure; its revision is 1 once the table is clean of it.
 pub(crate) fn enter_erasure(
     transaction: &Transaction<'_>,
     target: &Target,
@@ -81,7 +85,7 @@ pub(crate) fn enter_erasure(
 
 /// See [`zenfloe_destination::Destination::erased`].
 pub(crate) fn erased(session: &Connection, target: &Target) -> Result<BTreeSet<String>, LoadError> {
-    let read = "SELECT value FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased'";
+    let read = "SELECT value FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased' AND revision = 1";
     let mut statement = session.prepare_cached(read).map_err(error::from)?;
     let rows = statement.query_map([&target.table], |row| row.get(0));
     rows.and_then(Iterator::collect).map_err(error::from)

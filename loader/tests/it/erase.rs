@@ -141,7 +141,11 @@ async fn whom_another_loader_erased_while_rows_are_in_hand_is_not_loaded_with_th
         let entered = other
             .suppress(&bench.tables.target("things"), &[Suppression::Erasure(erasure())])
             .await;
-        assert_eq!(entered.expect("it can be entered"), 0, "nothing of the person is loaded");
+        assert_eq!(
+            entered.expect("it can be entered"),
+            0,
+            "nothing of the person is loaded"
+        );
         bench.append(&[Line::new(4, 1).note(ANN)]).await;
         caught_up.cancel();
         let drained = loading.await.expect("no panic").expect("nothing needs a person");
