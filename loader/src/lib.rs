@@ -40,5 +40,5 @@ pub use error::StageError;
 pub use names::{group_id, writer_id};
 pub use parts::{Drained, Parts};
 pub use progress::{Progress, Snapshot, TableProgress};
-pub use select::{ConfigError, DestinationConfig, Kind, Selection, Tables};
+pub use select::{ConfigError, Deleted, DestinationConfig, Kind, Selection, Tables};
 pub use stage::run;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use zenfloe_destination::{Destination, LoadError, Row};
+use zenfloe_destination::{Destination, LoadError, Row, RowKind};
 use zenfloe_log::{Assign, Batch, Class, Limit, Log, LogError, Read, Reader, ReaderSpec, Record};
 use zenfloe_record::{SourceName, Topic, TopicPartition};
 
@@ -16,7 +16,7 @@ use crate::patience::{Patience, patiently};
 use crate::read::{Content, Unshaped, content};
 use crate::shapes::Shapes;
 use crate::table::Table;
-use crate::{Config, Drained, Parts, Progress, StageError, Tables, group_id, tick, writer_id};
+use crate::{Config, Deleted, Drained, Parts, Progress, StageError, Tables, group_id, tick, writer_id};
 
 /// Loads the source's topics until `stop` fires, or until all is loaded after [`Parts::caught_up`] has fired.
 ///
@@ -347,6 +347,9 @@ impl Stage {
                 };
                 let is_spooled = table.has_spool_of(&shape, || self.erasures.cleaned_by(&target));
                 let mut row = shaped(row, shape, partition, offset);
+                if self.selected.deleted == Deleted::Emptied && row.shape.says_deleted(&row.body) {
+                    row.kind = RowKind::Delete;
+                }
                 if is_spooled || table.has_refusals() {
                     row = self
                         .erasures

@@ -163,6 +163,23 @@ impl Bench {
         self.commit(lines.iter().map(row).collect()).await;
     }
 
+    /// Appends a row that says that it is deleted and keeps its contents, as a ticket in the bin does.
+    pub(crate) async fn append_binned(&self, line: &Line) {
+        let (sample, partition) = (Sample::new("things"), partition_of(line));
+        let topic = self.topic("things");
+        let id = self.registry.register(&subject(&topic), &sample.schema()).await;
+        let mut value = [
+            &header(id.expect("it is compatible"))[..],
+            &sample.body(partition, line),
+        ]
+        .concat();
+        *value.last_mut().expect("`_deleted` is its last field") = 1;
+        let headers = headers(CleanKind::Row, partition, line.version);
+        let at = TopicPartition::new(topic, partition);
+        self.commit(vec![record(at, &line.id.to_string(), value, headers)])
+            .await;
+    }
+
     /// Appends a fence on the partition of id 0.
     pub(crate) async fn fence(&self, fence: Fence) {
         let headers = headers(CleanKind::Fence, 0, RowVersion::default());
