@@ -24,6 +24,8 @@ enum Outcome {
     Again,
     /// Rows of it were cleaned of fewer people than the table, and cannot be cleaned any more: nothing of it is in.
     Behind,
+    /// Its rows were lost for want of disk: nothing of it is in.
+    Lost,
     /// The stage is to stop: nobody knows whether it is in.
     Abandoned,
 }
@@ -80,6 +82,7 @@ impl Stage {
                 Outcome::Moved => "another loader moved on",
                 Outcome::Again => "rows were refused and become dead letters",
                 Outcome::Behind => "people were erased since",
+                Outcome::Lost => "rows had no room on disk",
             };
             if let (Outcome::Behind, Some(table)) = (&outcome, self.tables.get_mut(topic)) {
                 table.hold();
@@ -121,6 +124,9 @@ impl Stage {
                     counter!("zenfloe_load_retries_total", &self.labels(topic)).increment(1);
                     if !self.patience.wait_with(reader, attempt, &error).await {
                         return Ok(Outcome::Abandoned);
+                    }
+                    if load.is_lost() {
+                        return Ok(Outcome::Lost);
                     }
                 }
                 Class::Moved => return Ok(Outcome::Moved),

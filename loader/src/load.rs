@@ -33,6 +33,11 @@ impl Load {
         }
     }
 
+    /// Claims that its rows are lost and must be read again.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.is_lost())
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.flush.len() + self.spool.as_ref().map_or(0, |spool| spool.rows())
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use zenfloe_destination::Class::Retry;
 use zenfloe_destination::{Destination, LoadError, Row, RowKind};
 use zenfloe_log::{Assign, Batch, Class, Limit, Log, LogError, Read, Reader, ReaderSpec, Record};
 use zenfloe_record::{SourceName, Topic, TopicPartition};
@@ -165,7 +166,7 @@ impl Stage {
         let mut look_at = Instant::now() + self.config.discover;
         let mut goal = None;
         let (stop, caught_up) = (self.patience.stop.clone(), self.caught_up.clone());
-        let mut attempt = 0;
+        let (mut attempt, mut setbacks) = (0, 0);
         loop {
             self.progress.turn();
             if stop.is_cancelled() {
@@ -189,12 +190,20 @@ impl Stage {
                 () = caught_up.cancelled(), if goal.is_none() => continue,
                 event = reader.read(limit) => event,
             };
-            let is_idle = match event {
-                Ok(event) => self.take_event(reader, event).await?,
+            let taken = match event {
+                Ok(event) => self.take_event(reader, event).await,
                 Err(error) => {
                     self.survive(error, &mut attempt).await?;
                     continue;
                 }
+            };
+            let is_idle = match taken {
+                Err(StageError::Destination { error, .. }) if error.class() == Retry => {
+                    setbacks += 1;
+                    self.recover(reader, setbacks, &error).await?;
+                    continue;
+                }
+                taken => taken?,
             };
             if attempt > 0 {
                 self.patience.over();
@@ -203,6 +212,7 @@ impl Stage {
             let is_due = Instant::now() >= flush_at;
             if is_due || self.is_full() || (is_idle && goal.is_some()) {
                 self.flush(reader).await?;
+                setbacks = 0;
             }
             if is_due {
                 flush_at = tick::next(self.config.flush_interval);
@@ -233,6 +243,20 @@ impl Stage {
             Class::Reread => Ok(()),
             Class::Fenced | Class::Stop => Err(error.into()),
         }
+    }
+
+    /// Waits after rows could not be put by, and reads everything again that was in hand: what was read with them is lost.
+    async fn recover(&mut self, reader: &mut dyn Reader, setbacks: u32, error: &LoadError) -> Result<(), StageError> {
+        let mut all = Vec::new();
+        for (topic, table) in &mut self.tables {
+            let partitions = table.give_up().into_iter();
+            all.extend(partitions.map(|partition| TopicPartition::new(topic.clone(), partition)));
+        }
+        if !self.patience.wait_with(reader, setbacks, error).await {
+            return Ok(());
+        }
+        self.patience.over();
+        self.start(reader, &all).await.map(drop)
     }
 
     fn limit(&self, until: Instant, is_ending: bool) -> Limit {

@@ -82,6 +82,16 @@ impl Table {
         self.forget(partition) + self.batch.drop_partitions([partition])
     }
 
+    /// Drops everything in hand and all partitions, which are returned.
+    pub(crate) fn give_up(&mut self) -> Vec<Partition> {
+        (self.spool, self.bytes) = (None, 0);
+        self.closed.clear();
+        self.dead.clear();
+        let partitions: Vec<Partition> = self.positions().map(|(partition, _)| partition).collect();
+        self.batch.drop_partitions(partitions.iter().copied());
+        partitions
+    }
+
     /// Drops what is in hand of a partition beside the batch; returns the number of rows.
     fn forget(&mut self, partition: Partition) -> usize {
         self.dead.retain(|dead| dead.partition() != partition);

@@ -25,6 +25,11 @@ pub trait Spool: Send + Sync {
     /// Moves what is in memory to disk, where there is a way.
     fn settle(&mut self) -> Result<(), LoadError>;
 
+    /// Claims that it cannot load what it was given, for want of disk: drop it and read its rows again.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
     /// Gives up the rows that it has of a partition so far; returns how many these were.
     fn drop_partition(&mut self, partition: Partition) -> usize;
 
@@ -40,7 +45,7 @@ pub trait Spool: Send + Sync {
     /// Loads its rows with the positions and fences of `head`, which has no rows of its own.
     ///
     /// What [`Destination::flush`](crate::Destination::flush) promises holds here, and the call may be repeated in the
-    /// same way. On [`Class::Reject`](crate::Class::Reject) the spool cannot leave rows out: drop it, read its
+    /// same way, unless [`Spool::is_lost`]. On [`Class::Reject`](crate::Class::Reject) the spool cannot leave rows out: drop it, read its
     /// rows again, and push all but those that were named. Nothing is pushed after the first call.
     async fn flush(&mut self, head: &Flush) -> Result<Loaded, LoadError>;
 }

@@ -70,6 +70,10 @@ impl Spool for Pending {
         self.filling()?.settle()
     }
 
+    fn is_lost(&self) -> bool {
+        matches!(self.state, State::Broken)
+    }
+
     fn drop_partition(&mut self, partition: Partition) -> usize {
         match &mut self.state {
             State::Filling(encoder) => encoder.drop_partition(partition),
@@ -104,7 +108,7 @@ impl Spool for Pending {
                     .await
             }
             State::Filling(_) | State::Broken => Err(LoadError::Broken {
-                what: "a file of rows could not be ended; is its disk full?".into(),
+                what: "a batch whose file could not be ended was offered".into(),
             }),
         }
     }

@@ -64,7 +64,7 @@ impl Folder {
             None => builder.tempdir(),
         };
         let folder = folder.map_err(|error| LoadError::Unavailable {
-            what: format!("no folder for files of rows: {error}"),
+            what: format!("no folder for files of rows ({error}); make room, or name another `spool_folder`"),
         })?;
         Ok(Self {
             folder,

@@ -17,7 +17,7 @@ use zenfloe_record::{
 use zenfloe_registry::{FileRegistry, Registry, header, subject};
 use zenfloe_sqlite::Sqlite;
 
-use crate::spooled::Spooled;
+use crate::spooled::{FullDisk, Spooled};
 
 pub(crate) const PARTITIONS: Partition = 3;
 
@@ -32,6 +32,8 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     /// Rows go to the destination as they arrive.
     pub(crate) is_spooled: bool,
+    /// Where they wait then.
+    pub(crate) disk: Arc<FullDisk>,
 }
 
 impl Bench {
@@ -55,6 +57,7 @@ impl Bench {
             progress: Progress::default(),
             folder: tempfile::tempdir().expect("a folder"),
             is_spooled: false,
+            disk: Arc::default(),
         };
         bench.make_topic("things").await;
         bench
@@ -93,7 +96,7 @@ impl Bench {
         };
         let sqlite = Arc::new(Sqlite::with_faults(config, self.faults.clone()));
         match self.is_spooled {
-            true => Arc::new(Spooled(sqlite)),
+            true => Arc::new(Spooled(sqlite, self.disk.clone())),
             false => sqlite,
         }
     }

@@ -2,15 +2,47 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use async_trait::async_trait;
+use zenfloe_destination::contract::Line;
 use zenfloe_destination::{
-    Destination, Flush, LoadError, Loaded, RefusedRow, Row, Spool, Suppression, TableShape, Target, TopicRef,
+    Destination, Flush, LoadError, Loaded, Mode, RefusedRow, Row, Spool, Suppression, TableShape, Target, TopicRef,
 };
 use zenfloe_record::{Partition, Positions};
 
-/// The inner destination, with spools.
-pub(crate) struct Spooled(pub(crate) Arc<dyn Destination>);
+use crate::bench::Bench;
+
+/// The inner destination, with spools whose disk is full for some calls.
+pub(crate) struct Spooled(pub(crate) Arc<dyn Destination>, pub(crate) Arc<FullDisk>);
+
+/// How many rows fit until the disk is full, again and again, and how often it is.
+#[derive(Default)]
+pub(crate) struct FullDisk {
+    pub(crate) after: AtomicU64,
+    pub(crate) times: AtomicU64,
+}
+
+impl FullDisk {
+    /// One more row.
+    fn take(&self) -> Result<(), LoadError> {
+        let is_full = self
+            .after
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+            .is_err();
+        let is_limited = is_full
+            && self
+                .times
+                .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+                .is_ok();
+        match is_limited {
+            true => Err(LoadError::Unavailable {
+                what: "no space is left".into(),
+            }),
+            false => Ok(()),
+        }
+    }
+}
 
 #[async_trait]
 impl Destination for Spooled {
@@ -41,6 +73,8 @@ impl Destination for Spooled {
             shapes: shapes.to_vec(),
             rows: Vec::new(),
             settled: 0,
+            disk: self.1.clone(),
+            is_lost: false,
         }))
     }
 
@@ -59,6 +93,8 @@ struct Pile {
     shapes: Vec<Arc<TableShape>>,
     rows: Vec<Row>,
     settled: usize,
+    disk: Arc<FullDisk>,
+    is_lost: bool,
 }
 
 impl Pile {
@@ -74,6 +110,7 @@ impl Spool for Pile {
     }
 
     fn push(&mut self, row: &Row) -> Result<Option<RefusedRow>, LoadError> {
+        self.disk.take()?;
         self.rows.push(row.clone());
         Ok(None)
     }
@@ -81,6 +118,10 @@ impl Spool for Pile {
     fn settle(&mut self) -> Result<(), LoadError> {
         self.settled = self.size();
         Ok(())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     fn drop_partition(&mut self, partition: Partition) -> usize {
@@ -104,6 +145,10 @@ impl Spool for Pile {
 
     async fn flush(&mut self, head: &Flush) -> Result<Loaded, LoadError> {
         assert_eq!(head.len(), 0, "its rows are in the spool");
+        if let Err(full) = self.disk.take() {
+            (self.is_lost, self.rows) = (true, Vec::new());
+            return Err(full);
+        }
         let (target, topic) = (head.target.clone(), head.topic.clone());
         let flush = Flush::new(
             target,
@@ -118,5 +163,23 @@ impl Spool for Pile {
             ..flush
         };
         self.destination.flush(Arc::new(flush)).await
+    }
+}
+
+/// Whatever row the disk is full at, or the end of a file, all rows arrive once.
+#[tokio::test]
+async fn a_full_disk_is_waited_for_and_nothing_is_lost_or_doubled() {
+    for after in 0..12 {
+        let mut bench = Bench::new(Mode::Append).await;
+        (bench.is_spooled, bench.config.flush_rows) = (true, 5);
+        bench.disk.after.store(after, SeqCst);
+        bench.disk.times.store(3, SeqCst);
+        for id in 0..10 {
+            bench.append(&[Line::new(id, 1)]).await;
+        }
+        bench.load_all().await;
+        let rows = bench.query("SELECT id FROM things ORDER BY id");
+        assert_eq!(rows, (0..10).map(|id| id.to_string()).collect::<Vec<_>>(), "{after}");
+        assert_eq!(bench.disk.times.load(SeqCst), 0, "{after}: the disk was full");
     }
 }
