@@ -25,8 +25,8 @@ pub(crate) struct Erasures {
     known: Erased,
     /// Columns of custom fields in which people write, by the table's name in the source.
     written: BTreeMap<String, BTreeSet<String>>,
-    /// By the table's name in the destination.
-    entered: HashMap<Arc<str>, BTreeSet<String>>,
+    /// By the table's name in the destination, with whether the table is clean of each.
+    entered: HashMap<Arc<str>, BTreeMap<String, bool>>,
     /// By the table's name in the source and the schema's id; `None` for rows that cannot be understood.
     layouts: HashMap<(String, u32), Option<Layout>>,
 }
@@ -99,7 +99,7 @@ impl Erasures {
             return 0;
         };
         let settled = self.settled();
-        entered.iter().filter(|held| settled.contains(*held)).count() as u64
+        entered.keys().filter(|held| settled.contains(*held)).count() as u64
     }
 
     fn settled(&self) -> BTreeSet<String> {
@@ -159,7 +159,7 @@ impl Erasures {
     /// What a table has not seen yet.
     fn missing(&self, target: &Target, table: Option<&Table>) -> Vec<Erasure> {
         let entered = self.entered.get(&target.table);
-        let is_new = |subject: &Subject| entered.is_none_or(|held| !held.contains(&subject.to_string()));
+        let is_new = |subject: &Subject| entered.is_none_or(|held| held.get(&subject.to_string()) != Some(&true));
         let news = self.known.settled().filter(|(subject, _)| is_new(subject));
         let customs = table.and_then(|table| self.written.get(&table.name));
         news.map(|(subject, entry)| erasure(subject, entry, table, customs))
@@ -271,7 +271,7 @@ impl Stage {
             "erased"
         );
         let entered = self.erasures.entered.entry(target.table).or_default();
-        entered.extend(subjects);
+        entered.extend(subjects.into_iter().map(|subject| (subject, true)));
         Ok(true)
     }
 
@@ -286,7 +286,7 @@ impl Stage {
             return Ok(flush.clone());
         };
         let settled = self.erasures.settled();
-        if let Some(stranger) = entered.iter().find(|held| !settled.contains(*held)) {
+        if let Some(stranger) = entered.keys().find(|held| !settled.contains(*held)) {
             let what = format!(
                 "`{}` was cleaned of {stranger}, of which `{}` does not tell; was that topic deleted?",
                 flush.target.table, self.erasures.at.topic

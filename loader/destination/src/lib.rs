@@ -41,7 +41,7 @@ pub use shape::{
 pub use spool::Spool;
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -112,10 +112,9 @@ pub trait Destination: Send + Sync + 'static {
     /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
 
-    /// The subjects of the erasures that have been entered for a table and that it was cleaned of.
-    ///
-    /// One that was entered by a process that ended before it cleaned is none of them: it is to be entered again.
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError>;
+    /// The subjects of the erasures that have been entered for a table, and whether it was cleaned of each: one of a process
+    /// that ended in between is to be entered again.
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError>;
 
     /// Counts a table's rows, those that are marked as deleted left out; of a large table it may be an estimate.
     ///

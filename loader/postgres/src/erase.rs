@@ -1,6 +1,6 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tokio_postgres::types::{ToSql, Type};
 use zenfloe_destination::{Erasure, Flush, LoadError, Suppression, Target, TextColumn, empty_texts, take_out};
@@ -97,13 +97,13 @@ fn drop_texts(table: &str, found: &[Found], erasure: &Erasure) -> Option<String>
 }
 
 /// See [`zenfloe_destination::Destination::erased`].
-pub(crate) async fn erased(session: &Session, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+pub(crate) async fn erased(session: &Session, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
     let read = format!(
-        "SELECT value FROM {} WHERE table_name = $1 AND kind = 'erased' AND revision = 1",
+        "SELECT value, revision IS NOT NULL FROM {} WHERE table_name = $1 AND kind = 'erased'",
         session.place.suppressed()
     );
     let rows = session.query(&read, &[(&&*target.table as _, Type::TEXT)]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Refuses a flush whose rows may hold who was erased since.

@@ -1,6 +1,6 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -77,17 +77,20 @@ pub(crate) struct ReadErased<'a> {
 
 #[async_trait]
 impl Work for ReadErased<'_> {
-    type Done = BTreeSet<String>;
+    type Done = BTreeMap<String, bool>;
 
-    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<BTreeSet<String>, Trouble> {
+    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<BTreeMap<String, bool>, Trouble> {
         let table = &*self.target.table;
         let select = format!(
-            "SELECT DISTINCT \"VALUE\" FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' AND \"REVISION\" = 1",
+            "SELECT \"VALUE\", MAX(\"REVISION\") FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' GROUP BY \"VALUE\"",
             text(table)
         );
         let rows = open.run(Statement::new(table, select)).await?;
-        let value = |row: Vec<Option<String>>| row.into_iter().next().flatten();
-        let values: Option<BTreeSet<String>> = rows.0.into_iter().map(value).collect();
+        let value = |row: Vec<Option<String>>| {
+            let [subject, revision] = <[_; 2]>::try_from(row).ok()?;
+            Some((subject?, revision.is_some()))
+        };
+        let values: Option<BTreeMap<String, bool>> = rows.0.into_iter().map(value).collect();
         Ok(values.ok_or_else(|| broken("an erasure has no subject"))?)
     }
 }

@@ -41,7 +41,7 @@ mod time;
 mod upsert;
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -190,7 +190,7 @@ impl Destination for Snowflake {
         Some(Box::new(Pending::new(self.clone(), encoder)))
     }
 
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
         self.0.perform(&target.table, &erase::ReadErased { target }).await
     }
 

@@ -1,6 +1,6 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Transaction, params};
 use zenfloe_destination::{Erasure, Flush, LoadError, Target, TextColumn, empty_texts, take_out};
@@ -84,10 +84,10 @@ pub(crate) fn enter_erasure(
 }
 
 /// See [`zenfloe_destination::Destination::erased`].
-pub(crate) fn erased(session: &Connection, target: &Target) -> Result<BTreeSet<String>, LoadError> {
-    let read = "SELECT value FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased' AND revision = 1";
+pub(crate) fn erased(session: &Connection, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
+    let read = "SELECT value, revision IS NOT NULL FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased'";
     let mut statement = session.prepare_cached(read).map_err(error::from)?;
-    let rows = statement.query_map([&target.table], |row| row.get(0));
+    let rows = statement.query_map([&target.table], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.and_then(Iterator::collect).map_err(error::from)
 }
 

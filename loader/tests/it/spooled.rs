@@ -1,6 +1,6 @@
 //! A destination that takes rows as they arrive, of one that does not.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -78,7 +78,7 @@ impl Destination for Spooled {
         }))
     }
 
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
         self.0.erased(target).await
     }
 
