@@ -4,6 +4,7 @@
 //! is cleaned anew. So a loader that lags, or that starts with an old topic, brings nobody back. Rows that go into a spool
 //! are cleaned as they go there, and the spool is offered as one that knows what its table knew as it began.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -146,12 +147,11 @@ impl Erasures {
         shapes: &Shapes,
         patience: &Patience,
     ) -> Result<(), StageError> {
-        let key = (table.to_owned(), schema_id);
-        if !self.layouts.contains_key(&key) {
+        if let Place::Vacant(place) = self.layouts.entry((table.to_owned(), schema_id)) {
             let schema = shapes.schema(schema_id, patience).await?;
             let known = Catalog::builtin().table(table).map(|(_, table)| table);
             let layout = schema.and_then(|schema| Layout::new(known, &schema).ok());
-            self.layouts.insert(key, layout);
+            place.insert(layout);
         }
         Ok(())
     }
