@@ -18,6 +18,10 @@ pub struct Config {
     /// Flush before the tick when rows in hand take so much memory, of all tables together.
     #[schemars(with = "String")]
     pub flush_size: ByteSize,
+    /// Flush before the tick when the files in which rows wait take so much, of all tables together. Only Snowflake's
+    /// rows wait in files; what `flush_size` does not hold goes there.
+    #[schemars(with = "String")]
+    pub flush_file: ByteSize,
     /// How often new topics are looked for.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -35,6 +39,7 @@ impl Default for Config {
             flush_rows: 100_000,
             // With the client's own queues this keeps a loader below 64 MB.
             flush_size: ByteSize::mib(8),
+            flush_file: ByteSize::mib(64),
             discover: Duration::from_secs(30),
             longest_wait: Duration::from_secs(10),
         }

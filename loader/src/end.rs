@@ -47,13 +47,13 @@ impl Stage {
 
     /// Claims that the destination holds everything up to the goal, whoever loaded it.
     pub(crate) async fn has_reached(&mut self, reader: &mut dyn Reader, goal: &mut Goal) -> Result<bool, StageError> {
-        if !self.tables.values().all(|table| table.batch.is_empty()) {
+        if !self.tables.values().all(|table| table.is_empty()) {
             return Ok(false);
         }
         let ours = |topic: &Arc<str>| -> BTreeMap<Partition, Offset> {
             self.tables
                 .get(topic)
-                .map(|table| table.batch.positions().collect())
+                .map(|table| table.positions().collect())
                 .unwrap_or_default()
         };
         let mut others: Vec<(Arc<str>, BTreeMap<Partition, Offset>)> = Vec::new();

@@ -1,8 +1,10 @@
 //! Erased people and tickets: read from the rules topic, taken out of the destination and of the rows in hand.
 //!
 //! Every flush is cleaned by all erasures that its table has entered; a destination that knows more refuses it, and it
-//! is cleaned anew. So a loader that lags, or that starts with an old topic, brings nobody back.
+//! is cleaned anew. So a loader that lags, or that starts with an old topic, brings nobody back. Rows that go into a spool
+//! are cleaned as they go there, and the spool is offered as one that knows what its table knew as it began.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use zenfloe_record::{FenceScope, Offset, SourceName, Topic, TopicPartition};
 
 use crate::StageError;
 use crate::patience::{Patience, patiently};
+use crate::shapes::Shapes;
 use crate::stage::Stage;
 
 /// What is erased, as far as the rules topic has been read, and what of it the destination has seen.
@@ -23,8 +26,8 @@ pub(crate) struct Erasures {
     known: Erased,
     /// Columns of custom fields in which people write, by the table's name in the source.
     written: BTreeMap<String, BTreeSet<String>>,
-    /// By the table's name in the destination.
-    entered: HashMap<Arc<str>, BTreeSet<String>>,
+    /// By the table's name in the destination, with whether the table is clean of each.
+    entered: HashMap<Arc<str>, BTreeMap<String, bool>>,
     /// By the table's name in the source and the schema's id; `None` for rows that cannot be understood.
     layouts: HashMap<(String, u32), Option<Layout>>,
 }
@@ -91,10 +94,72 @@ impl Erasures {
         }
     }
 
+    /// How many of the erasures that a destination has entered for a table every row is cleaned by from now on.
+    pub(crate) fn cleaned_by(&self, target: &Target) -> u64 {
+        let Some(entered) = self.entered.get(&target.table) else {
+            return 0;
+        };
+        let settled = self.settled();
+        entered.keys().filter(|held| settled.contains(*held)).count() as u64
+    }
+
+    fn settled(&self) -> BTreeSet<String> {
+        self.known.settled().map(|(subject, _)| subject.to_string()).collect()
+    }
+
+    /// The row without anyone who is known to be erased.
+    pub(crate) async fn clean(
+        &mut self,
+        table: &str,
+        row: Row,
+        shapes: &Shapes,
+        patience: &Patience,
+    ) -> Result<Row, StageError> {
+        if self.known.is_empty() {
+            return Ok(row);
+        }
+        self.learn_layout(table, row.shape.schema_id, shapes, patience).await?;
+        Ok(self.changed(table, &row, &mut Vec::new()).unwrap_or(row))
+    }
+
+    /// The row without who is erased; `None`: it holds nobody. One that cannot be read is the destination's to refuse.
+    fn changed(&self, table: &str, row: &Row, body: &mut Vec<u8>) -> Option<Row> {
+        if row.kind == RowKind::Delete {
+            return None;
+        }
+        let layout = self.layouts.get(&(table.to_owned(), row.shape.schema_id))?.as_ref()?;
+        let kind = match layout.apply(&self.known, &row.body, body).ok()? {
+            Verdict::Same => return None,
+            Verdict::Changed => RowKind::Live,
+            Verdict::Gone => RowKind::Delete,
+        };
+        Some(Row {
+            kind,
+            body: body.clone().into(),
+            ..row.clone()
+        })
+    }
+
+    async fn learn_layout(
+        &mut self,
+        table: &str,
+        schema_id: u32,
+        shapes: &Shapes,
+        patience: &Patience,
+    ) -> Result<(), StageError> {
+        if let Place::Vacant(place) = self.layouts.entry((table.to_owned(), schema_id)) {
+            let schema = shapes.schema(schema_id, patience).await?;
+            let known = Catalog::builtin().table(table).map(|(_, table)| table);
+            let layout = schema.and_then(|schema| Layout::new(known, &schema).ok());
+            place.insert(layout);
+        }
+        Ok(())
+    }
+
     /// What a table has not seen yet.
     fn missing(&self, target: &Target, table: Option<&Table>) -> Vec<Erasure> {
         let entered = self.entered.get(&target.table);
-        let is_new = |subject: &Subject| entered.is_none_or(|held| !held.contains(&subject.to_string()));
+        let is_new = |subject: &Subject| entered.is_none_or(|held| held.get(&subject.to_string()) != Some(&true));
         let news = self.known.settled().filter(|(subject, _)| is_new(subject));
         let customs = table.and_then(|table| self.written.get(&table.name));
         news.map(|(subject, entry)| erasure(subject, entry, table, customs))
@@ -158,13 +223,29 @@ fn written(table: Option<&Table>, customs: Option<&BTreeSet<String>>) -> Vec<Str
 impl Stage {
     /// Takes everyone whom the rules name out of the destination's tables; `false` when the stage is to stop before.
     pub(crate) async fn erase(&mut self, reader: &mut dyn Reader) -> Result<bool, StageError> {
+        let tables = self.tables.values().map(|table| table.name.clone()).collect();
+        self.erase_from_all(reader, tables).await
+    }
+
+    /// The same for tables that have not been asked whom they have seen, before their first row is taken.
+    pub(crate) async fn erase_first(&mut self, reader: &mut dyn Reader) -> Result<bool, StageError> {
+        let is_new = |table: &&crate::table::Table| !self.erasures.entered.contains_key(&table.target().table);
+        let tables: Vec<String> = self
+            .tables
+            .values()
+            .filter(is_new)
+            .map(|table| table.name.clone())
+            .collect();
+        self.erase_from_all(reader, tables).await
+    }
+
+    async fn erase_from_all(&mut self, reader: &mut dyn Reader, tables: Vec<String>) -> Result<bool, StageError> {
         if self.erasures.follow(&*self.log, &self.patience).await?.is_none() {
             return Ok(false);
         }
         if self.erasures.known.is_empty() {
             return Ok(true);
         }
-        let tables: Vec<String> = self.tables.values().map(|table| table.name.clone()).collect();
         for table in tables {
             if !self.erase_from(reader, &table).await? {
                 return Ok(false);
@@ -201,7 +282,7 @@ impl Stage {
             "erased"
         );
         let entered = self.erasures.entered.entry(target.table).or_default();
-        entered.extend(subjects);
+        entered.extend(subjects.into_iter().map(|subject| (subject, true)));
         Ok(true)
     }
 
@@ -215,13 +296,8 @@ impl Stage {
         let Some(entered) = entered.filter(|entered| !entered.is_empty()) else {
             return Ok(flush.clone());
         };
-        let settled: BTreeSet<String> = self
-            .erasures
-            .known
-            .settled()
-            .map(|(subject, _)| subject.to_string())
-            .collect();
-        if let Some(stranger) = entered.iter().find(|held| !settled.contains(*held)) {
+        let settled = self.erasures.settled();
+        if let Some(stranger) = entered.keys().find(|held| !settled.contains(*held)) {
             let what = format!(
                 "`{}` was cleaned of {stranger}, of which `{}` does not tell; was that topic deleted?",
                 flush.target.table, self.erasures.at.topic
@@ -231,47 +307,23 @@ impl Stage {
         let erasures = entered.len() as u64;
         let name = self.tables[topic].name.clone();
         for segment in &flush.segments {
-            self.learn_layout(&name, segment.shape.schema_id).await?;
+            let id = segment.shape.schema_id;
+            self.erasures
+                .learn_layout(&name, id, &self.shapes, &self.patience)
+                .await?;
         }
-        let (layouts, known) = (&self.erasures.layouts, &self.erasures.known);
         let mut body = Vec::new();
-        let cleaned = flush.changed(|row| {
-            let layout = layouts.get(&(name.clone(), row.shape.schema_id))?.as_ref()?;
-            changed(row, layout, known, &mut body)
-        });
+        let cleaned = flush.changed(|row| self.erasures.changed(&name, row, &mut body));
         Ok(Arc::new(Flush { erasures, ..cleaned }))
     }
 
-    async fn learn_layout(&mut self, name: &str, schema_id: u32) -> Result<(), StageError> {
-        let key = (name.to_owned(), schema_id);
-        if !self.erasures.layouts.contains_key(&key) {
-            let schema = self.shapes.schema(schema_id, &self.patience).await?;
-            let table = Catalog::builtin().table(name).map(|(_, table)| table);
-            let layout = schema.and_then(|schema| Layout::new(table, &schema).ok());
-            self.erasures.layouts.insert(key, layout);
+    /// Asks a table anew whom it has seen, and tells it of all others; `false` when the stage is to stop before.
+    pub(crate) async fn erase_anew(&mut self, reader: &mut dyn Reader, topic: &Arc<str>) -> Result<bool, StageError> {
+        let name = self.tables[topic].name.clone();
+        self.erasures.entered.remove(&self.selected.target(&name).table);
+        if self.erasures.follow(&*self.log, &self.patience).await?.is_none() {
+            return Ok(false);
         }
-        Ok(())
+        self.erase_from(reader, &name).await
     }
-
-    /// Forgets what a destination has seen, so that it is asked again.
-    pub(crate) fn forget_erased(&mut self, target: &Target) {
-        self.erasures.entered.remove(&target.table);
-    }
-}
-
-/// A row without who is erased; `None`: it holds nobody. One that cannot be read is the destination's to refuse.
-fn changed(row: &Row, layout: &Layout, known: &Erased, body: &mut Vec<u8>) -> Option<Row> {
-    if row.kind == RowKind::Delete {
-        return None;
-    }
-    let kind = match layout.apply(known, &row.body, body).ok()? {
-        Verdict::Same => return None,
-        Verdict::Changed => RowKind::Live,
-        Verdict::Gone => RowKind::Delete,
-    };
-    Some(Row {
-        kind,
-        body: body.clone().into(),
-        ..row.clone()
-    })
 }

@@ -1,50 +1,97 @@
 //! What is in hand goes to the destination.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use metrics::counter;
-use zenfloe_destination::{Class, Flush, LoadError, Loaded, Row};
+use zenfloe_destination::{Class, Cover, Flush, LoadError, Loaded, Row};
 use zenfloe_log::Reader;
 use zenfloe_record::{Positions, TopicPartition};
 
 use crate::StageError;
 use crate::dead::Dead;
+use crate::load::Load;
 use crate::patience::busy;
 use crate::stage::Stage;
+use crate::table::Table;
 
 /// What became of a flush.
 enum Outcome {
     Loaded(Loaded),
     /// Another loader has been here: nothing of it is in.
     Moved,
+    /// Rows of it are refused and cannot be taken out: nothing of it is in.
+    Again,
+    /// Rows of it were cleaned of fewer people than the table, and cannot be cleaned any more: nothing of it is in.
+    Behind,
+    /// Its rows were lost for want of disk: nothing of it is in.
+    Lost,
     /// The stage is to stop: nobody knows whether it is in.
     Abandoned,
 }
 
 impl Stage {
     /// Flushes all tables; returns those whose rows had to be given up because the stage is to stop.
+    ///
+    /// Rows in a spool have been cleaned of whom the destination had been told of as the spool began: it is told of more
+    /// people behind them, and cleans them itself. Rows in memory are cleaned as they are offered.
     pub(crate) async fn flush(&mut self, reader: &mut dyn Reader) -> Result<Vec<String>, StageError> {
-        let mut abandoned = Vec::new();
-        let mut loaded = Positions::new();
-        if !self.erase(reader).await? {
-            // What is in hand stays there, and is read again by whoever comes next.
-            let in_hand = self.tables.values().filter(|table| !table.batch.is_empty());
-            return Ok(in_hand.map(|table| table.name.clone()).collect());
+        let (mut loaded, mut abandoned) = (Positions::new(), Vec::new());
+        let topics = self
+            .tables
+            .iter()
+            .map(|(topic, table)| (topic.clone(), table.is_spooled()));
+        let (spooled, held): (Vec<_>, Vec<_>) = topics.partition(|(_, is_spooled)| *is_spooled);
+        for (topic, _) in spooled {
+            if !self.flush_table(reader, &topic, &mut loaded).await? {
+                abandoned.push(self.tables[&topic].name.clone());
+            }
         }
-        let topics: Vec<Arc<str>> = self.tables.keys().cloned().collect();
-        for topic in topics {
-            let Some((flush, dead)) = self.tables.get_mut(&topic).and_then(|table| table.take()) else {
-                continue;
+        let is_told = self.erase(reader).await?;
+        for (topic, _) in held {
+            // What is not offered is read again by whoever comes next.
+            let is_done = match is_told {
+                true => self.flush_table(reader, &topic, &mut loaded).await?,
+                false => self.tables[&topic].is_empty(),
             };
-            let flush = Arc::new(flush);
-            match self.offer(reader, &topic, flush.clone(), dead).await? {
-                Outcome::Loaded(counts) => self.note(&topic, &flush, &counts, &mut loaded),
-                Outcome::Moved => self.restart(reader, &flush).await?,
-                Outcome::Abandoned => abandoned.push(self.tables[&topic].name.clone()),
+            if !is_done {
+                abandoned.push(self.tables[&topic].name.clone());
             }
         }
         self.report(reader, &loaded).await;
         Ok(abandoned)
+    }
+
+    /// Flushes a table; `false` when its rows had to be given up.
+    async fn flush_table(
+        &mut self,
+        reader: &mut dyn Reader,
+        topic: &Arc<str>,
+        loaded: &mut Positions,
+    ) -> Result<bool, StageError> {
+        let loads = self.tables.get_mut(topic).map(Table::take).unwrap_or_default();
+        let mut left = VecDeque::from(loads);
+        while let Some(mut load) = left.pop_front() {
+            let outcome = self.offer(reader, topic, &mut load).await?;
+            let why = match &outcome {
+                Outcome::Loaded(counts) => {
+                    self.note(topic, &load, counts, loaded);
+                    continue;
+                }
+                Outcome::Abandoned => return Ok(false),
+                Outcome::Moved => "another loader moved on",
+                Outcome::Again => "rows were refused and become dead letters",
+                Outcome::Behind => "people were erased since",
+                Outcome::Lost => "rows had no room on disk",
+            };
+            if let (Outcome::Behind, Some(table)) = (&outcome, self.tables.get_mut(topic)) {
+                table.hold();
+            }
+            left.push_front(load);
+            self.restart(reader, topic, &left, why).await?;
+            break;
+        }
+        Ok(true)
     }
 
     /// Offers a flush until it is in, another loader's is, or the stage is to stop.
@@ -52,16 +99,17 @@ impl Stage {
         &mut self,
         reader: &mut dyn Reader,
         topic: &Arc<str>,
-        mut flush: Arc<Flush>,
-        dead: Vec<Dead>,
+        load: &mut Load,
     ) -> Result<Outcome, StageError> {
-        if !self.bury(topic, &dead).await? {
+        if !self.bury(topic, &load.dead).await? {
             return Ok(Outcome::Abandoned);
         }
         let mut attempt = 0;
         loop {
-            flush = self.without_erased(topic, &flush).await?;
-            let result = busy(reader, self.destination.flush(flush.clone())).await;
+            if load.spool.is_none() {
+                load.flush = self.without_erased(topic, &load.flush).await?;
+            }
+            let result = busy(reader, load.offer(&*self.destination)).await;
             let is_away = matches!(&result, Err(error) if error.class() == Class::Retry);
             if attempt > 0 && !is_away {
                 self.patience.over();
@@ -77,21 +125,41 @@ impl Stage {
                     if !self.patience.wait_with(reader, attempt, &error).await {
                         return Ok(Outcome::Abandoned);
                     }
+                    if load.is_lost() {
+                        return Ok(Outcome::Lost);
+                    }
                 }
                 Class::Moved => return Ok(Outcome::Moved),
                 Class::Behind => {
                     tracing::info!("{error}: cleaned anew");
-                    self.forget_erased(&flush.target);
-                    if !self.erase(reader).await? {
+                    if !self.erase_anew(reader, topic).await? {
                         return Ok(Outcome::Abandoned);
                     }
+                    if load.spool.is_some() {
+                        return Ok(Outcome::Behind);
+                    }
                 }
-                Class::Reject => match self.set_aside(topic, &flush, error).await? {
-                    Some(rest) => flush = Arc::new(rest),
+                Class::Reject if load.spool.is_some() => return self.remember(topic, error),
+                Class::Reject => match self.set_aside(topic, &load.flush, error).await? {
+                    Some(rest) => load.flush = Arc::new(rest),
                     None => return Ok(Outcome::Abandoned),
                 },
                 Class::Stop => return Err(self.failed(error)),
             }
+        }
+    }
+
+    /// Notes which rows are refused, so that they become letters when they are read again.
+    fn remember(&mut self, topic: &Arc<str>, error: LoadError) -> Result<Outcome, StageError> {
+        let table = self.tables.get_mut(topic);
+        let is_new = match (&error, table) {
+            (LoadError::Refused { rows, .. }, Some(table)) => table.remember(rows),
+            _ => false,
+        };
+        match is_new {
+            true => Ok(Outcome::Again),
+            // Offering the same again would go on for ever.
+            false => Err(self.failed(error)),
         }
     }
 
@@ -141,31 +209,37 @@ impl Stage {
         Ok(true)
     }
 
-    /// Drops what is in hand of a flush's partitions and begins them where the destination stands.
-    async fn restart(&mut self, reader: &mut dyn Reader, flush: &Flush) -> Result<(), StageError> {
-        tracing::info!(
-            table = &*flush.target.table,
-            rows = flush.len(),
-            "another loader moved on: dropped, read on from there"
-        );
-        let partitions: Vec<TopicPartition> = flush
-            .covers
-            .iter()
-            .map(|cover| TopicPartition::new(flush.topic.name.clone(), cover.partition))
+    /// Drops what is in hand of these loads' partitions and begins them where the destination stands.
+    async fn restart(
+        &mut self,
+        reader: &mut dyn Reader,
+        topic: &Arc<str>,
+        loads: &VecDeque<Load>,
+        why: &str,
+    ) -> Result<(), StageError> {
+        let rows: usize = loads.iter().map(Load::rows).sum();
+        let table = &self.tables[topic].name;
+        tracing::info!(table, rows, "{why}: dropped, read on from there");
+        let covers = loads.iter().flat_map(|load| &load.flush.covers);
+        let partitions: BTreeSet<TopicPartition> = covers
+            .map(|cover: &Cover| TopicPartition::new(topic.clone(), cover.partition))
             .collect();
+        let partitions: Vec<TopicPartition> = partitions.into_iter().collect();
         self.start(reader, &partitions).await.map(drop)
     }
 
     /// Tells of a flush that is in.
-    fn note(&self, topic: &Arc<str>, flush: &Flush, counts: &Loaded, positions: &mut Positions) {
+    fn note(&mut self, topic: &Arc<str>, load: &Load, counts: &Loaded, positions: &mut Positions) {
+        if let Some(table) = self.tables.get_mut(topic) {
+            table.loaded(&load.flush);
+        }
         let table = &self.tables[topic];
-        for cover in &flush.covers {
+        for cover in &load.flush.covers {
             let at = TopicPartition::new(topic.clone(), cover.partition);
             self.lag.loaded(at.clone(), cover.to, table.timestamp);
             positions.set(at, cover.to);
         }
-        let labels = self.labels(topic);
-        let bytes: usize = flush.rows().map(Row::size).sum();
+        let (labels, bytes) = (self.labels(topic), load.bytes);
         counter!("zenfloe_load_flushes_total", &labels).increment(1);
         counter!("zenfloe_load_rows_total", &labels).increment(counts.written);
         counter!("zenfloe_load_bytes_total", &labels).increment(bytes as u64);
@@ -175,7 +249,7 @@ impl Stage {
         tracing::info!(
             destination = self.name,
             table = table.name,
-            rows = flush.len(),
+            rows = load.rows(),
             written = counts.written,
             fenced = counts.fenced,
             nul_replaced = counts.nul_replaced,

@@ -16,6 +16,7 @@ use zenfloe_sqlite::Sqlite;
 /// ```toml
 /// kind = "postgres"          # or "sqlite", "snowflake"
 /// mode = "upsert"            # the newest state of a row, or "append": every state
+/// deleted = "kept"           # of deleted rows everything, or "emptied": key and version alone
 /// table_prefix = ""          # before each table's name
 /// table_suffix = ""          # after it: a destination of its own with mode "append" and "_history" keeps every state
 /// tables = { only = [], off = ["group_memberships"] }
@@ -47,12 +48,27 @@ pub enum Kind {
 pub struct Tables {
     /// What a table keeps of a row's states.
     pub mode: Mode,
+    /// What it keeps of a row that is deleted.
+    pub deleted: Deleted,
     /// What stands before each table's name.
     pub prefix: String,
     /// What stands after it.
     pub suffix: String,
     /// Which tables.
     pub selection: Selection,
+}
+
+/// What a table keeps of a row that Zendesk calls deleted and still tells, as a ticket in the bin.
+///
+/// A row that is gone for good, or erased, keeps its key and version alone in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Deleted {
+    /// Everything, marked as deleted.
+    #[default]
+    Kept,
+    /// Its key and version alone.
+    Emptied,
 }
 
 /// A choice of tables, by the names of the source.
@@ -141,6 +157,10 @@ struct Shared<C> {
     /// What a table keeps of a row's states.
     #[serde(default)]
     mode: Mode,
+    /// What a table keeps of a row that Zendesk calls deleted and still tells, as a ticket in the bin: everything, marked
+    /// as deleted (`kept`), or key and version alone (`emptied`). Rows that were loaded before stay as they are.
+    #[serde(default)]
+    deleted: Deleted,
     /// What stands before each table's name: `[a-z_][a-z0-9_]*`, at most 20 characters.
     #[serde(default)]
     table_prefix: String,
@@ -185,6 +205,7 @@ impl TryFrom<Written> for DestinationConfig {
         kind.check()?;
         let tables = Tables {
             mode: shared.mode,
+            deleted: shared.deleted,
             prefix,
             suffix,
             selection: shared.tables,
@@ -342,13 +363,17 @@ mod tests {
             (Mode::Upsert, "sqlite /data/w.sqlite")
         );
         let postgres = read(
-            "kind = 'postgres'\nurl = 'postgres://zf@h/d'\nschema = 'mart'\nmode = 'append'\ntable_prefix = 'zd_'
+            "kind = 'postgres'\nurl = 'postgres://zf@h/d'\nschema = 'mart'\nmode = 'append'\ndeleted = 'emptied'\ntable_prefix = 'zd_'
             table_suffix = '_history'
             tables = { off = ['groups'] }",
         )
         .expect("a schema");
         assert_eq!(postgres.tables.target("users").table.as_ref(), "zd_users_history");
         assert_eq!(postgres.tables.target("users").mode, Mode::Append);
+        assert_eq!(
+            (file.tables.deleted, postgres.tables.deleted),
+            (Deleted::Kept, Deleted::Emptied)
+        );
         assert!(postgres.tables.takes("users") && !postgres.tables.takes("groups"));
         assert!(postgres.build().is_ok());
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use zenfloe_destination::{Destination, LoadError, Row};
+use zenfloe_destination::Class::Retry;
+use zenfloe_destination::{Destination, LoadError, Row, RowKind};
 use zenfloe_log::{Assign, Batch, Class, Limit, Log, LogError, Read, Reader, ReaderSpec, Record};
 use zenfloe_record::{SourceName, Topic, TopicPartition};
 
@@ -16,7 +17,7 @@ use crate::patience::{Patience, patiently};
 use crate::read::{Content, Unshaped, content};
 use crate::shapes::Shapes;
 use crate::table::Table;
-use crate::{Config, Drained, Parts, Progress, StageError, Tables, group_id, tick, writer_id};
+use crate::{Config, Deleted, Drained, Parts, Progress, StageError, Tables, group_id, tick, writer_id};
 
 /// Loads the source's topics until `stop` fires, or until all is loaded after [`Parts::caught_up`] has fired.
 ///
@@ -165,7 +166,7 @@ impl Stage {
         let mut look_at = Instant::now() + self.config.discover;
         let mut goal = None;
         let (stop, caught_up) = (self.patience.stop.clone(), self.caught_up.clone());
-        let mut attempt = 0;
+        let (mut attempt, mut setbacks) = (0, 0);
         loop {
             self.progress.turn();
             if stop.is_cancelled() {
@@ -189,12 +190,20 @@ impl Stage {
                 () = caught_up.cancelled(), if goal.is_none() => continue,
                 event = reader.read(limit) => event,
             };
-            let is_idle = match event {
-                Ok(event) => self.take_event(reader, event).await?,
+            let taken = match event {
+                Ok(event) => self.take_event(reader, event).await,
                 Err(error) => {
                     self.survive(error, &mut attempt).await?;
                     continue;
                 }
+            };
+            let is_idle = match taken {
+                Err(StageError::Destination { error, .. }) if error.class() == Retry => {
+                    setbacks += 1;
+                    self.recover(reader, setbacks, &error).await?;
+                    continue;
+                }
+                taken => taken?,
             };
             if attempt > 0 {
                 self.patience.over();
@@ -203,6 +212,7 @@ impl Stage {
             let is_due = Instant::now() >= flush_at;
             if is_due || self.is_full() || (is_idle && goal.is_some()) {
                 self.flush(reader).await?;
+                setbacks = 0;
             }
             if is_due {
                 flush_at = tick::next(self.config.flush_interval);
@@ -235,6 +245,20 @@ impl Stage {
         }
     }
 
+    /// Waits after rows could not be put by, and reads everything again that was in hand: what was read with them is lost.
+    async fn recover(&mut self, reader: &mut dyn Reader, setbacks: u32, error: &LoadError) -> Result<(), StageError> {
+        let mut all = Vec::new();
+        for (topic, table) in &mut self.tables {
+            let partitions = table.give_up().into_iter();
+            all.extend(partitions.map(|partition| TopicPartition::new(topic.clone(), partition)));
+        }
+        if !self.patience.wait_with(reader, setbacks, error).await {
+            return Ok(());
+        }
+        self.patience.over();
+        self.start(reader, &all).await.map(drop)
+    }
+
     fn limit(&self, until: Instant, is_ending: bool) -> Limit {
         let longest = if is_ending { SHORTEST_READ } else { LONGEST_READ };
         Limit {
@@ -248,12 +272,34 @@ impl Stage {
     }
 
     fn is_full(&self) -> bool {
-        let (mut rows, mut size) = (0, 0);
+        let (mut rows, mut in_memory, mut spooled) = (0, 0, 0);
         for table in self.tables.values() {
             rows += table.rows();
-            size += table.size();
+            in_memory += table.in_memory();
+            spooled += table.spooled();
         }
-        rows >= self.config.flush_rows || size as u64 >= self.config.flush_size.as_u64()
+        rows >= self.config.flush_rows
+            || in_memory as u64 >= self.config.flush_size.as_u64()
+            || spooled as u64 >= self.config.flush_file.as_u64()
+    }
+
+    /// Moves rows to disk while too many are in memory, of the fullest table first.
+    fn settle(&mut self) -> Result<(), StageError> {
+        let mut in_memory: usize = self.tables.values().map(Table::in_memory).sum();
+        while in_memory as u64 >= self.config.flush_size.as_u64() {
+            let Some(fullest) = self.tables.values_mut().max_by_key(|table| table.in_memory()) else {
+                break;
+            };
+            let before = fullest.in_memory();
+            let settled = fullest.settle();
+            let after = fullest.in_memory();
+            settled.map_err(|error| self.failed(error))?;
+            if after >= before {
+                break;
+            }
+            in_memory -= before - after;
+        }
+        Ok(())
     }
 
     /// Returns whether nothing was there to read.
@@ -300,10 +346,10 @@ impl Stage {
         }
         for (at, next) in batch.positions.iter() {
             if let Some(table) = self.tables.get_mut(&at.topic) {
-                table.batch.advance(at.partition, next);
+                table.advance(at.partition, next);
             }
         }
-        Ok(())
+        self.settle()
     }
 
     /// Takes one record into its table; `false` when the stage is to stop before its schema is known.
@@ -315,7 +361,7 @@ impl Stage {
         let (partition, offset) = (record.at.partition, record.offset);
         match content(&record) {
             Content::Row(row) => {
-                let target = table.batch.target().clone();
+                let target = table.target().clone();
                 let Some(shape) = self
                     .shapes
                     .get(&table.name, &target, row.schema_id, &self.patience, reader)
@@ -323,10 +369,22 @@ impl Stage {
                 else {
                     return Ok(false);
                 };
-                table.batch.row(shaped(row, shape, partition, offset));
+                let is_spooled = table.has_spool_of(&shape, || self.erasures.cleaned_by(&target));
+                let mut row = shaped(row, shape, partition, offset);
+                if self.selected.deleted == Deleted::Emptied && row.shape.says_deleted(&row.body) {
+                    row.kind = RowKind::Delete;
+                }
+                if is_spooled || table.has_refusals() {
+                    row = self
+                        .erasures
+                        .clean(&table.name, row, &self.shapes, &self.patience)
+                        .await?;
+                }
+                let taken = table.row(row);
+                taken.map_err(|error| self.failed(error))?;
             }
-            Content::Fence(fence) => table.batch.fence(partition, offset, fence),
-            Content::Nothing => drop(table.batch.pass(partition, offset)),
+            Content::Fence(fence) => table.fence(partition, offset, fence),
+            Content::Nothing => table.pass(partition, offset),
             Content::Unreadable(reason, detail) => table.dead(Dead::unreadable(&record, reason, detail)),
         }
         Ok(true)

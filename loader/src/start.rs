@@ -45,7 +45,7 @@ impl Stage {
             table.begin(at.partition, position);
             self.lag.loaded(at, position, table.timestamp);
         }
-        Ok(true)
+        self.erase_first(reader).await
     }
 
     /// The destination's positions of a topic's partitions.
@@ -75,7 +75,7 @@ impl Stage {
         let stored = stored.map_err(|error| self.failed(error))?;
         self.tables
             .entry(topic.clone())
-            .or_insert_with(|| Table::new(table, target, reference));
+            .or_insert_with(|| Table::new(table, target, reference, self.destination.clone()));
         Ok(stored)
     }
 

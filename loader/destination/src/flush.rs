@@ -183,6 +183,16 @@ impl Flush {
         }
     }
 
+    /// The same flush with other ranges, and their name.
+    #[must_use]
+    pub fn covering(self, covers: Vec<Cover>) -> Self {
+        Self {
+            batch: BatchId::of(&self.topic, &covers),
+            covers,
+            ..self
+        }
+    }
+
     /// Refuses the flush where the destination has entered more erasures than its rows have been cleaned by.
     ///
     /// Contract: `entered` was read after the flush moved its positions, in a later statement, or still holds.
@@ -253,6 +263,8 @@ fn segments(rows: Vec<Row>) -> Vec<Segment> {
             }),
         }
     }
+    // What was written anew looks for its first writing.
+    segments.sort_by_key(|segment| segment.is_rewritten);
     segments
 }
 

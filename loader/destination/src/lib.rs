@@ -23,6 +23,7 @@ mod faults;
 mod finding;
 mod flush;
 mod shape;
+mod spool;
 mod text;
 
 pub use cost::{Cost, Costs};
@@ -39,9 +40,10 @@ pub use shape::{
     ColumnShape, ColumnType, LOADED_AT, META, Role, STATE_COLUMNS, TableShape, VERSION_COLUMNS, current_view,
     legal_name,
 };
+pub use spool::Spool;
 pub use text::{Cleaned, json_without_nul, text_without_nul};
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -99,14 +101,22 @@ pub trait Destination: Send + Sync + 'static {
     /// Contract: [`Destination::prepare`] has returned `Ok` for every shape of the flush.
     async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError>;
 
+    /// Begins to take rows of these shapes as they arrive; `None`, always or never, where rows wait in memory.
+    ///
+    /// Contract: at least one shape, all of one table; [`Destination::prepare`] has returned `Ok` for each.
+    fn spool(&self, _shapes: &[Arc<TableShape>]) -> Option<Box<dyn Spool>> {
+        None
+    }
+
     /// Takes rows or columns away for ever, from what is loaded and from every later flush; returns the rows changed.
     ///
     /// Commits the entries of `_zenfloe_suppressed` first, then cleans the table in a transaction that updates all of
     /// its positions rows. On an error the entries may be there and the cleaning not: call it again.
     async fn suppress(&self, target: &Target, what: &[Suppression]) -> Result<u64, LoadError>;
 
-    /// The subjects of the erasures that have been entered for a table.
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError>;
+    /// The subjects of the erasures that have been entered for a table, and whether it was cleaned of each: one of a process
+    /// that ended in between is to be entered again.
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError>;
 
     /// Counts a table's rows, those that are marked as deleted left out; of a large table it may be an estimate.
     ///

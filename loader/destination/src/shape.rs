@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use crate::LoadError;
+use crate::{DecodeError, LoadError, Value};
 
 /// The fields that every row carries after its columns.
 pub const META: [(&str, ColumnType); 7] = [
@@ -173,6 +173,16 @@ impl TableShape {
         let holds_ids =
             |column: &&ColumnShape| matches!(column.kind, ColumnType::Long | ColumnType::Int | ColumnType::Text);
         self.columns.iter().filter(holds_ids)
+    }
+
+    /// Claims that a row says of itself that it is deleted. One that does not decode says nothing.
+    pub fn says_deleted(&self, body: &[u8]) -> bool {
+        let mut says = false;
+        let read = self.read(body, |index, value| {
+            says |= self.columns[index].name == "_deleted" && matches!(value, Value::Boolean(true));
+            Ok::<(), DecodeError>(())
+        });
+        says && read.is_ok()
     }
 
     /// The shape of a row that is gone: its key and what every row carries.

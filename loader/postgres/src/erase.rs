@@ -1,6 +1,6 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tokio_postgres::types::{ToSql, Type};
 use zenfloe_destination::{
@@ -12,17 +12,21 @@ use crate::session::{Session, Statements};
 use crate::suppress::{Fences, clean};
 use crate::table::Found;
 
+fn subjects(what: &[Suppression]) -> Vec<&str> {
+    erasures(what).map(|erasure| erasure.subject.as_str()).collect()
+}
+
 fn erasures(what: &[Suppression]) -> impl Iterator<Item = &Erasure> {
     what.iter().filter_map(Suppression::erasure)
 }
 
-/// Remembers erasures.
+/// Remembers erasures; their revision is 1 once the table is clean of them.
 pub(crate) async fn enter_erasures(
     statements: &Statements<'_>,
     target: &Target,
     what: &[Suppression],
 ) -> Result<(), LoadError> {
-    let subjects: Vec<&str> = erasures(what).map(|erasure| erasure.subject.as_str()).collect();
+    let subjects = subjects(what);
     if subjects.is_empty() {
         return Ok(());
     }
@@ -55,7 +59,20 @@ pub(crate) async fn clean_erasures(
             cleaned += statements.run(&update).await?;
         }
     }
+    note_clean(statements, target, &subjects(what)).await?;
     Ok(cleaned)
+}
+
+async fn note_clean(statements: &Statements<'_>, target: &Target, subjects: &[&str]) -> Result<(), LoadError> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let note = format!(
+        "UPDATE {} SET revision = 1 WHERE table_name = $1 AND kind = 'erased' AND value = ANY($2)",
+        statements.session.place.suppressed()
+    );
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&&*target.table, Type::TEXT), (&subjects, Type::TEXT_ARRAY)];
+    statements.execute(&note, &parameters).await.map(drop)
 }
 
 /// A column of texts; `None` for others.
@@ -83,13 +100,13 @@ fn empty(table: &str, found: &[Found], erasure: &Erasure) -> Vec<String> {
 }
 
 /// See [`zenfloe_destination::Destination::erased`].
-pub(crate) async fn erased(session: &Session, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+pub(crate) async fn erased(session: &Session, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
     let read = format!(
-        "SELECT value FROM {} WHERE table_name = $1 AND kind = 'erased'",
+        "SELECT value, revision IS NOT NULL FROM {} WHERE table_name = $1 AND kind = 'erased'",
         session.place.suppressed()
     );
     let rows = session.query(&read, &[(&&*target.table as _, Type::TEXT)]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Refuses a flush whose rows may hold who was erased since.

@@ -32,7 +32,7 @@ mod suppress;
 mod table;
 mod tls;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -121,7 +121,7 @@ impl Destination for Postgres {
             .await
     }
 
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
         self.with(async |session, _| erase::erased(session, target).await).await
     }
 

@@ -12,12 +12,13 @@ use crate::sql::{Place, list};
 use crate::suppress::Rules;
 use crate::table::{Found, declared};
 
-/// What a temporary table is for: rows of one table, schema and kind.
+/// What a temporary table is for: rows of one table that make a segment. It is emptied with the transaction, not before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct StagedKey {
     table: Arc<str>,
     schema_id: u32,
     kind: RowKind,
+    is_rewritten: bool,
 }
 
 impl StagedKey {
@@ -26,6 +27,7 @@ impl StagedKey {
             table: flush.target.table.clone(),
             schema_id: segment.shape.schema_id,
             kind: segment.kind,
+            is_rewritten: segment.is_rewritten,
         }
     }
 }

@@ -290,7 +290,10 @@ impl Ours {
     /// How long encoding took, rows made included, and how long the flush.
     async fn load(&self, round: i64) -> (Duration, Duration) {
         let begun = Instant::now();
-        let mut spool = self.snowflake.spool(std::slice::from_ref(&self.shape));
+        let mut spool = self
+            .snowflake
+            .spool(std::slice::from_ref(&self.shape))
+            .expect("rows wait on disk");
         for id in 0..ROWS {
             spool.push(&row(&self.shape, id, round)).expect("on disk");
         }
@@ -304,9 +307,9 @@ impl Ours {
             Vec::new(),
             Vec::new(),
         );
-        let disk = spool.bytes_on_disk() >> 20;
+        let disk = spool.on_disk() >> 20;
         let begun = Instant::now();
-        let loaded = self.snowflake.flush_spool(&head, spool).await.expect("in order");
+        let loaded = spool.flush(&head).await.expect("in order");
         assert_eq!(loaded.written, ROWS as u64);
         println!("round {round}: {disk} MiB of Parquet");
         (encoded, begun.elapsed())

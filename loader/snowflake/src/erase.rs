@@ -1,8 +1,9 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde_json::json;
 use zenfloe_destination::{Emptied, Erasure, Suppression, Target, TextColumn, empty_columns, take_out};
 use zenfloe_record::Fence;
 
@@ -11,7 +12,7 @@ use crate::error::broken;
 use crate::fence::clean;
 use crate::rules::Found;
 use crate::session::{Open, Trouble, Warehouse, Work};
-use crate::sql::{SUPPRESSED, ident, text};
+use crate::sql::{ELEMENTS, SUPPRESSED, ident, text};
 
 /// What takes somebody out of a table.
 pub(crate) fn clean_erasure(target: &Target, found: &[Found], erasure: &Erasure) -> Vec<Statement> {
@@ -60,6 +61,18 @@ pub(crate) fn clean_erasures(target: &Target, found: &[Found], what: &[Suppressi
         .collect()
 }
 
+/// Notes that a table is clean of erasures: their revision is 1. `None` when there are none.
+pub(crate) fn note_clean(target: &Target, what: &[Suppression]) -> Option<Statement> {
+    let erasures = what.iter().filter_map(Suppression::erasure);
+    let subjects: Vec<&str> = erasures.map(|erasure| erasure.subject.as_str()).collect();
+    let note = format!(
+        "UPDATE {SUPPRESSED} SET \"REVISION\" = 1 FROM (SELECT C.value::VARCHAR \"S\" FROM {ELEMENTS}) R \
+         WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' AND \"VALUE\" = R.\"S\"",
+        text(&target.table)
+    );
+    (!subjects.is_empty()).then(|| Statement::new(&target.table, note).bind(json!(subjects).to_string()))
+}
+
 /// See [`zenfloe_destination::Destination::erased`].
 pub(crate) struct ReadErased<'a> {
     pub(crate) target: &'a Target,
@@ -67,17 +80,20 @@ pub(crate) struct ReadErased<'a> {
 
 #[async_trait]
 impl Work for ReadErased<'_> {
-    type Done = BTreeSet<String>;
+    type Done = BTreeMap<String, bool>;
 
-    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<BTreeSet<String>, Trouble> {
+    async fn attempt(&self, _: &Warehouse, open: &mut Open) -> Result<BTreeMap<String, bool>, Trouble> {
         let table = &*self.target.table;
         let select = format!(
-            "SELECT DISTINCT \"VALUE\" FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased'",
+            "SELECT \"VALUE\", MAX(\"REVISION\") FROM {SUPPRESSED} WHERE \"TABLE_NAME\" = {} AND \"KIND\" = 'erased' GROUP BY \"VALUE\"",
             text(table)
         );
         let rows = open.run(Statement::new(table, select)).await?;
-        let value = |row: Vec<Option<String>>| row.into_iter().next().flatten();
-        let values: Option<BTreeSet<String>> = rows.0.into_iter().map(value).collect();
+        let value = |row: Vec<Option<String>>| {
+            let [subject, revision] = <[_; 2]>::try_from(row).ok()?;
+            Some((subject?, revision.is_some()))
+        };
+        let values: Option<BTreeMap<String, bool>> = rows.0.into_iter().map(value).collect();
         Ok(values.ok_or_else(|| broken("an erasure has no subject"))?)
     }
 }

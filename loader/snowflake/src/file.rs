@@ -25,7 +25,7 @@ pub(crate) struct Writer {
 
 fn failed(error: ParquetError) -> LoadError {
     LoadError::Unavailable {
-        what: format!("a file of rows cannot be written: {error}"),
+        what: format!("a file of rows cannot be written ({error}); make room, or name another `spool_folder`"),
     }
 }
 
@@ -181,5 +181,27 @@ fn read_column(reader: ColumnReader, column: &mut Column, rows: usize) -> Result
         (ColumnReader::BoolColumnReader(reader), Values::Boolean(values)) => all(reader, levels, values, rows),
         (ColumnReader::ByteArrayColumnReader(reader), Values::Text(values)) => all(reader, levels, values, rows),
         _ => Err(ParquetError::General("a column is of another type".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zenfloe_destination::Class;
+    use zenfloe_destination::contract::Sample;
+
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do_about_it() {
+        let layout = Layout::of(&[Sample::new("t").shape()]);
+        let full = Writer::create(Path::new("/dev/full"), &layout, "b").and_then(Writer::finish);
+        let error = full.expect_err("there is no room");
+        assert_eq!(error.class(), Class::Retry);
+        let told = error.to_string();
+        assert!(
+            told.contains("No space left on device") && told.contains("spool_folder"),
+            "{told}"
+        );
     }
 }

@@ -27,6 +27,7 @@ mod inline;
 mod layout;
 mod ledger;
 mod load;
+mod pending;
 mod rows;
 mod rules;
 mod session;
@@ -40,22 +41,22 @@ mod time;
 mod upsert;
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use zenfloe_destination::{
-    Costs, Destination, Faults, Finding, Flush, LoadError, Loaded, Suppression, TableShape, Target, TopicRef,
+    Costs, Destination, Faults, Finding, Flush, LoadError, Loaded, Spool, Suppression, TableShape, Target, TopicRef,
 };
 use zenfloe_record::{Partition, Positions};
 
 pub use config::{Authenticator, Config, ConfigError, Upsert};
-pub use spool::Spool;
 
 use crate::http::Account;
 use crate::load::{Done, Load, find_bad};
+use crate::pending::Pending;
 use crate::session::{Open, Trouble, Warehouse, Work};
-use crate::spool::{Batch, Manner};
+use crate::spool::{Batch, Encoder, Manner};
 
 /// How patient a check is.
 const CHECK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -76,26 +77,11 @@ impl Snowflake {
         Ok(Self(Arc::new(Warehouse::new(config, faults, Box::new(account)))))
     }
 
-    /// Begins a batch whose rows have one of these schemas, to be filled while they arrive.
-    ///
-    /// Contract: at least one schema, all of one table; [`Destination::prepare`] has returned `Ok` for each.
-    pub fn spool(&self, shapes: &[Arc<TableShape>]) -> Spool {
-        Spool::new(http::unique(), shapes, self.0.manner())
-    }
-
-    /// Loads a spool's rows as [`Destination::flush`] loads a flush's; `head` says what they cover and has none itself.
-    ///
-    /// Contract: [`Spool::refused`] was empty, or those rows were set aside.
-    pub async fn flush_spool(&self, head: &Flush, spool: Spool) -> Result<Loaded, LoadError> {
-        let batch = blocking(move || spool.finish()).await?;
-        self.load(head, (!batch.places.is_empty()).then_some(batch)).await
-    }
-
-    async fn load(&self, head: &Flush, batch: Option<Batch>) -> Result<Loaded, LoadError> {
+    async fn load(&self, head: &Flush, batch: Option<&Batch>) -> Result<Loaded, LoadError> {
         if head.covers.is_empty() {
             return Ok(Loaded::default());
         }
-        let (table, batch) = (&*head.target.table, batch.as_ref());
+        let table = &*head.target.table;
         match (self.0.perform(table, &Load { head, batch }).await?, batch) {
             (Done::Loaded(loaded), _) => Ok(loaded),
             (Done::Refused { code }, Some(batch)) => Err(LoadError::Refused {
@@ -120,15 +106,16 @@ fn encode(flush: &Flush, manner: Manner) -> Result<Option<Batch>, LoadError> {
     if shapes.is_empty() {
         return Ok(None);
     }
-    let mut spool = Spool::new(flush.batch.as_str().to_owned(), &shapes, manner);
+    let mut encoder = Encoder::new(flush.batch.as_str().to_owned(), &shapes, manner);
+    let mut refused = Vec::new();
     for row in flush.rows() {
-        spool.push(row)?;
+        refused.extend(encoder.push(row)?);
     }
-    match spool.refused() {
-        [] => spool.finish().map(Some),
-        refused => Err(LoadError::Refused {
+    match refused.is_empty() {
+        true => encoder.finish().map(Some),
+        false => Err(LoadError::Refused {
             table: flush.target.table.to_string(),
-            rows: refused.to_vec(),
+            rows: refused,
         }),
     }
 }
@@ -195,10 +182,15 @@ impl Destination for Snowflake {
     async fn flush(&self, flush: Arc<Flush>) -> Result<Loaded, LoadError> {
         let (encoded, manner) = (flush.clone(), self.0.manner());
         let batch = blocking(move || encode(&encoded, manner)).await?;
-        self.load(&flush, batch).await
+        self.load(&flush, batch.as_ref()).await
     }
 
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+    fn spool(&self, shapes: &[Arc<TableShape>]) -> Option<Box<dyn Spool>> {
+        let encoder = Encoder::new(http::unique(), shapes, self.0.manner());
+        Some(Box::new(Pending::new(self.clone(), encoder)))
+    }
+
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
         self.0.perform(&target.table, &erase::ReadErased { target }).await
     }
 

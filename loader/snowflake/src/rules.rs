@@ -140,9 +140,20 @@ fn parse(rows: Rows) -> Result<(Rules, usize), ApiError> {
     Ok((rules, count))
 }
 
-/// The staged rows that may be written, with `newest_only` the newest of each key; binds the batch's name.
-pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &Rules, newest_only: bool) -> String {
-    use zenfloe_destination::{ColumnType, Role, VERSION_COLUMNS};
+/// What is chosen among staged rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choose {
+    /// Nothing: all are written.
+    All,
+    /// The newest state of each key.
+    Newest,
+    /// Each state once.
+    States,
+}
+
+/// The staged rows that may be written; binds the batch's name.
+pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &Rules, choose: Choose) -> String {
+    use zenfloe_destination::{ColumnType, Role, STATE_COLUMNS, VERSION_COLUMNS};
     let value = |column: &crate::layout::Staged| {
         let name = ident(&column.name);
         let mut value = format!("S.{name}");
@@ -179,17 +190,17 @@ pub(crate) fn winners(staging: &str, layout: &Layout, target: &Target, rules: &R
         "SELECT {} FROM {staging} S{joins} WHERE {conditions}",
         values.join(", ")
     );
-    if newest_only {
-        let key: Vec<String> = layout
-            .key
-            .iter()
-            .map(|key| format!("S.{}", ident(&layout.columns[*key].name)))
-            .collect();
-        let order = VERSION_COLUMNS.map(|name| format!("S.{} DESC", ident(name))).join(", ");
-        select += &format!(
-            " QUALIFY ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {order}) = 1",
-            key.join(", ")
-        );
-    }
+    let key = layout.key.iter().map(|key| &*layout.columns[*key].name);
+    let names: Vec<&str> = match choose {
+        Choose::All => return select,
+        Choose::Newest => key.collect(),
+        Choose::States => key.chain(STATE_COLUMNS).collect(),
+    };
+    let names: Vec<String> = names.into_iter().map(|name| format!("S.{}", ident(name))).collect();
+    let order = VERSION_COLUMNS.map(|name| format!("S.{} DESC", ident(name))).join(", ");
+    select += &format!(
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {order}) = 1",
+        names.join(", ")
+    );
     select
 }

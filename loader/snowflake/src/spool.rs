@@ -1,10 +1,11 @@
 //! Rows of a coming flush: encoded as they arrive, on disk from the first few megabytes on.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::RandomState;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parquet::data_type::ByteArray;
 use tempfile::TempDir;
 use zenfloe_destination::{LoadError, RefusedRow, Row, TableShape};
 use zenfloe_record::{Offset, Partition};
@@ -16,6 +17,9 @@ use crate::layout::Layout;
 /// Rows of a group of the file, and their bytes in memory.
 const GROUP_ROWS: usize = 10_000;
 const GROUP_BYTES: usize = 8 << 20;
+/// What a cell and a row take of memory beside their bytes.
+const CELL_BYTES: usize = size_of::<ByteArray>() + size_of::<i16>();
+const ROW_BYTES: usize = size_of::<(Partition, Offset)>() + 2 * size_of::<u64>();
 
 /// How a batch travels, and where its file waits.
 #[derive(Debug, Clone)]
@@ -27,8 +31,8 @@ pub(crate) struct Manner {
 
 /// Takes the rows of a flush one by one and keeps no more than a group of them in memory.
 ///
-/// Rows that their own schema refuses are set aside with the reason; see [`Spool::refused`].
-pub struct Spool {
+/// Rows that their own schema refuses are told with the reason and not taken.
+pub(crate) struct Encoder {
     /// Names the batch in the staging table, and its file.
     pub(crate) id: String,
     pub(crate) layout: Arc<Layout>,
@@ -37,7 +41,8 @@ pub struct Spool {
     group_bytes: usize,
     writer: Option<(Writer, Folder)>,
     pub(crate) places: Vec<(Partition, Offset)>,
-    refused: Vec<RefusedRow>,
+    /// Up to which row number rows of a partition are given up.
+    gone: BTreeMap<Partition, usize>,
     /// Hashes of the keys so far.
     keys: HashSet<u64>,
     hasher: RandomState,
@@ -60,7 +65,7 @@ impl Folder {
             None => builder.tempdir(),
         };
         let folder = folder.map_err(|error| LoadError::Unavailable {
-            what: format!("no folder for files of rows: {error}"),
+            what: format!("no folder for files of rows ({error}); make room, or name another `spool_folder`"),
         })?;
         Ok(Self {
             folder,
@@ -98,7 +103,7 @@ pub(crate) struct Batch {
     manner: Manner,
 }
 
-impl Spool {
+impl Encoder {
     pub(crate) fn new(id: String, shapes: &[Arc<TableShape>], manner: Manner) -> Self {
         let layout = Arc::new(Layout::of(shapes));
         Self::of(id, layout, manner)
@@ -113,7 +118,7 @@ impl Spool {
             group_bytes: 0,
             writer: None,
             places: Vec::new(),
-            refused: Vec::new(),
+            gone: BTreeMap::new(),
             keys: HashSet::new(),
             hasher: RandomState::new(),
             has_doubles: false,
@@ -121,51 +126,70 @@ impl Spool {
         }
     }
 
-    /// Takes a row. `Ok(false)` means that its schema is none of the spool's: flush it first.
-    pub fn push(&mut self, row: &Row) -> Result<bool, LoadError> {
-        let Some(number) = self.layout.find(&row.shape) else {
-            return Ok(false);
-        };
-        match self.group.push(&self.layout, number, row) {
-            Ok(()) => {
-                self.places.push((row.partition, row.offset));
-                let key = self.group.hash_of_last_key(&self.layout, &self.hasher);
-                // Two keys of one hash cost no more than a sort that was not needed.
-                self.has_doubles |= !self.keys.insert(key);
-                self.has_rewritten |= row.is_rewritten;
-            }
-            Err(why) => self.refused.push(RefusedRow {
+    /// Takes a row, or says why it is none. Contract: the row's schema is one of those that the encoder was made for.
+    pub(crate) fn push(&mut self, row: &Row) -> Result<Option<RefusedRow>, LoadError> {
+        let number = self.layout.find(&row.shape).ok_or_else(|| LoadError::Broken {
+            what: "a row of another schema came to a batch".into(),
+        })?;
+        if let Err(why) = self.group.push(&self.layout, number, row) {
+            return Ok(Some(RefusedRow {
                 partition: row.partition,
                 offset: row.offset,
                 detail: why.to_string(),
-            }),
+            }));
         }
-        self.group_bytes += row.size();
+        self.places.push((row.partition, row.offset));
+        let key = self.group.hash_of_last_key(&self.layout, &self.hasher);
+        // Two keys of one hash cost no more than a sort that was not needed.
+        self.has_doubles |= !self.keys.insert(key);
+        self.has_rewritten |= row.is_rewritten;
+        self.group_bytes += row.size() + self.layout.columns.len() * CELL_BYTES;
         let is_full = self.group.rows >= GROUP_ROWS || self.group_bytes >= GROUP_BYTES.max(self.manner.inline_bytes);
         if is_full {
             self.write_group()?;
         }
-        Ok(true)
+        Ok(None)
     }
 
-    /// The rows so far.
-    pub fn len(&self) -> usize {
-        self.places.len()
+    /// Claims that rows of this schema are taken.
+    pub(crate) fn takes(&self, shape: &Arc<TableShape>) -> bool {
+        self.layout.find(shape).is_some()
     }
 
-    /// Claims that it holds no row.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+    /// The rows so far, those that were given up left out.
+    pub(crate) fn rows(&self) -> usize {
+        match self.gone.is_empty() {
+            true => self.places.len(),
+            false => (0..self.places.len()).filter(|row| self.is_kept(*row)).count(),
+        }
+    }
+
+    /// Gives up the rows of a partition that came so far.
+    pub(crate) fn drop_partition(&mut self, partition: Partition) -> usize {
+        let before = self.rows();
+        if self.places.iter().any(|(held, _)| *held == partition) {
+            self.gone.insert(partition, self.places.len());
+        }
+        before - self.rows()
+    }
+
+    fn is_kept(&self, row: usize) -> bool {
+        self.gone.get(&self.places[row].0).is_none_or(|until| row >= *until)
+    }
+
+    /// What is in memory, in bytes.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.group_bytes + self.places.len() * ROW_BYTES
     }
 
     /// What is on disk so far, in bytes.
-    pub fn bytes_on_disk(&self) -> usize {
+    pub(crate) fn on_disk(&self) -> usize {
         self.writer.as_ref().map_or(0, |(writer, _)| writer.bytes())
     }
 
-    /// Rows that were set aside: what their own schema does not describe, times that no text can tell.
-    pub fn refused(&self) -> &[RefusedRow] {
-        &self.refused
+    /// Writes what is in memory to disk, but for what a row costs there anyway.
+    pub(crate) fn settle(&mut self) -> Result<(), LoadError> {
+        self.write_group()
     }
 
     fn write_group(&mut self) -> Result<(), LoadError> {
@@ -186,6 +210,8 @@ impl Spool {
 
     /// Ends it. Whatever fits into a statement stays in memory, the rest is in the file.
     pub(crate) fn finish(mut self) -> Result<Batch, LoadError> {
+        let kept: Option<Vec<bool>> =
+            (!self.gone.is_empty()).then(|| (0..self.places.len()).map(|row| self.is_kept(row)).collect());
         let fits = self.group.rows <= self.manner.inline_rows && self.group_bytes <= self.manner.inline_bytes;
         if self.writer.is_some() || !fits {
             self.write_group()?;
@@ -199,7 +225,7 @@ impl Spool {
             None if self.group.rows == 0 => Body::Empty,
             None => Body::Inline(self.group),
         };
-        Ok(Batch {
+        let batch = Batch {
             id: self.id,
             layout: self.layout,
             body,
@@ -208,14 +234,18 @@ impl Spool {
             has_doubles: self.has_doubles,
             has_rewritten: self.has_rewritten,
             manner: self.manner,
-        })
+        };
+        match kept {
+            Some(kept) => batch.part(|row| kept[row]),
+            None => Ok(batch),
+        }
     }
 }
 
 impl Batch {
     /// The same batch with the rows alone for which `keep` holds, by their number.
     pub(crate) fn part(&self, keep: impl Fn(usize) -> bool) -> Result<Self, LoadError> {
-        let mut part = Spool::of(self.id.clone(), self.layout.clone(), self.manner.clone());
+        let mut part = Encoder::of(self.id.clone(), self.layout.clone(), self.manner.clone());
         part.has_doubles = self.has_doubles;
         part.has_rewritten = self.has_rewritten;
         let mut number = 0;
@@ -253,7 +283,7 @@ mod tests {
             inline_bytes: 4 << 20,
             folder: None,
         };
-        let mut spool = Spool::new("b".into(), &[sample.shape()], manner);
+        let mut spool = Encoder::new("b".into(), &[sample.shape()], manner);
         for number in 0..25_000 {
             let line = match number % 3 {
                 0 => Line::new(number, number).of(7),
@@ -264,7 +294,8 @@ mod tests {
                     ..Line::new(number, 1).note("ä\"\\\n\0")
                 },
             };
-            assert!(spool.push(&sample.row_at(0, number, &line)).expect("on disk"));
+            let refused = spool.push(&sample.row_at(0, number, &line)).expect("on disk");
+            assert!(refused.is_none());
         }
         spool.finish().expect("on disk")
     }
@@ -304,6 +335,34 @@ mod tests {
         let most = filed.part(|row| row != 12_345).expect("read back");
         assert!(matches!(most.body, Body::File(_)));
         assert_eq!(most.places.len(), 24_999);
+    }
+
+    #[test]
+    fn a_partition_that_is_dropped_leaves_no_row_and_may_begin_anew() {
+        for inline_rows in [5_000, 0] {
+            let sample = Sample::new("t");
+            let manner = Manner {
+                inline_rows,
+                inline_bytes: 4 << 20,
+                folder: None,
+            };
+            let mut spool = Encoder::new("b".into(), &[sample.shape()], manner);
+            let push = |spool: &mut Encoder, partition: Partition, offset| {
+                let row = sample.row_at(partition, offset, &Line::new(offset, 1));
+                assert!(spool.push(&row).expect("on disk").is_none());
+            };
+            for offset in 0..10 {
+                push(&mut spool, (offset % 2) as Partition, offset);
+            }
+            assert_eq!(
+                (spool.drop_partition(1), spool.drop_partition(1), spool.rows()),
+                (5, 0, 5)
+            );
+            push(&mut spool, 1, 3);
+            assert_eq!(spool.rows(), 6);
+            let places = spool.finish().expect("on disk").places;
+            assert_eq!(places, [(0, 0), (0, 2), (0, 4), (0, 6), (0, 8), (1, 3)]);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use zenfloe_destination::{LoadError, Mode, Suppression, Target, legal_name};
 
-use crate::erase::clean_erasures;
+use crate::erase::{clean_erasures, note_clean};
 use crate::fence::{clean, clean_column, enter_all};
 use crate::ledger::lock_all;
 use crate::rules::{Found, columns};
@@ -42,6 +42,9 @@ impl Work for Clean<'_> {
     async fn attempt(&self, warehouse: &Warehouse, open: &mut Open) -> Result<u64, Trouble> {
         let (table, faults) = (&*self.target.table, &warehouse.faults);
         if columns(open, table).await?.is_empty() {
+            if let Some(note) = note_clean(self.target, self.what) {
+                open.run(note).await?;
+            }
             return Ok(0);
         }
         faults.before_statement_async().await?;
@@ -53,6 +56,10 @@ impl Work for Clean<'_> {
         for statement in self.statements(&found) {
             faults.before_statement_async().await?;
             cleaned += open.run(statement).await?.number(0)?;
+        }
+        if let Some(note) = note_clean(self.target, self.what) {
+            faults.before_statement_async().await?;
+            open.run(note).await?;
         }
         faults.before_statement_async().await?;
         open.commit(table).await?;

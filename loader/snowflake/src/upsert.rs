@@ -6,7 +6,7 @@ use crate::config::Upsert;
 use crate::driver::{Rows, Statement};
 use crate::error::ApiError;
 use crate::layout::{KIND, Layout, Staged};
-use crate::rules::{Known, winners};
+use crate::rules::{Choose, Known, winners};
 use crate::spool::Batch;
 use crate::sql::{NOW, ident, staging};
 
@@ -15,8 +15,12 @@ pub(crate) fn statements(how: Upsert, target: &Target, batch: &Batch, known: &Kn
     let layout = &*batch.layout;
     let rules = known.rules.clone().unwrap_or_default();
     // Choosing among the states of a key costs a sort of the whole batch, which mostly has one of each.
-    let newest_only = target.mode == Mode::Upsert && batch.has_doubles;
-    let source = winners(&staging(&target.table), layout, target, &rules, newest_only);
+    let choose = match target.mode {
+        Mode::Upsert if batch.has_doubles => Choose::Newest,
+        Mode::Append if batch.has_rewritten => Choose::States,
+        _ => Choose::All,
+    };
+    let source = winners(&staging(&target.table), layout, target, &rules, choose);
     let parts = Parts {
         table: ident(&target.table),
         layout,

@@ -1,6 +1,6 @@
 //! Erased people: remembered, taken out of what is there, asked for by every flush.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Transaction, params};
 use zenfloe_destination::{Emptied, Erasure, Flush, LoadError, Target, TextColumn, empty_columns, take_out};
@@ -32,6 +32,9 @@ pub(crate) fn clean_erasure(
     for emptied in &erasure.emptied {
         cleaned += empty(transaction, target, found, emptied)?;
     }
+    let done = "UPDATE _zenfloe_suppressed SET revision = 1 WHERE table_name = ?1 AND kind = 'erased' AND value = ?2";
+    let done = transaction.execute(done, params![target.table, erasure.subject]);
+    done.map_err(error::from)?;
     Ok(cleaned)
 }
 
@@ -67,6 +70,7 @@ fn empty(
     cleaned.map(|count| count as u64).map_err(error::from)
 }
 
+/// Remembers an erasure; its revision is 1 once the table is clean of it.
 pub(crate) fn enter_erasure(
     transaction: &Transaction<'_>,
     target: &Target,
@@ -79,10 +83,10 @@ pub(crate) fn enter_erasure(
 }
 
 /// See [`zenfloe_destination::Destination::erased`].
-pub(crate) fn erased(session: &Connection, target: &Target) -> Result<BTreeSet<String>, LoadError> {
-    let read = "SELECT value FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased'";
+pub(crate) fn erased(session: &Connection, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
+    let read = "SELECT value, revision IS NOT NULL FROM _zenfloe_suppressed WHERE table_name = ?1 AND kind = 'erased'";
     let mut statement = session.prepare_cached(read).map_err(error::from)?;
-    let rows = statement.query_map([&target.table], |row| row.get(0));
+    let rows = statement.query_map([&target.table], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.and_then(Iterator::collect).map_err(error::from)
 }
 

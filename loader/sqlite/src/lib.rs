@@ -17,7 +17,7 @@ mod suppress;
 mod table;
 mod time;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -157,7 +157,7 @@ impl Destination for Sqlite {
             .await
     }
 
-    async fn erased(&self, target: &Target) -> Result<BTreeSet<String>, LoadError> {
+    async fn erased(&self, target: &Target) -> Result<BTreeMap<String, bool>, LoadError> {
         let target = target.clone();
         self.with(move |session, _| erase::erased(session, &target)).await
     }

@@ -21,7 +21,16 @@ fn absurd(id: i64) -> Line {
 
 #[tokio::test]
 async fn a_refused_row_becomes_one_letter_and_stops_nothing() {
-    let bench = Bench::new(Mode::Upsert).await;
+    for is_spooled in [false, true] {
+        expect_one_letter(is_spooled).await;
+    }
+}
+
+async fn expect_one_letter(is_spooled: bool) {
+    let bench = Bench {
+        is_spooled,
+        ..Bench::new(Mode::Upsert).await
+    };
     bench.append(&[Line::new(3, 1), absurd(6), Line::new(9, 1)]).await;
     bench.load_all().await;
     assert_eq!(bench.query("SELECT id FROM things ORDER BY id"), ["3", "9"]);
@@ -63,6 +72,31 @@ async fn letters_of_a_crash_have_one_key() {
     let dead = bench.dead().await;
     assert!(!dead.is_empty() && dead.iter().all(|letter| letter.key == dead[0].key));
     assert_eq!(bench.query("SELECT id FROM things"), ["3"]);
+}
+
+/// A spool cannot leave rows out: what it holds is read again, as often as there are rows that are refused.
+#[tokio::test]
+async fn refused_rows_of_spools_are_found_among_many_schemas() {
+    let mut bench = Bench::new(Mode::Append).await;
+    (bench.is_spooled, bench.config.flush_size) = (true, bytesize::ByteSize::b(300));
+    let (first, second) = (Sample::new("things"), Sample::second("things"));
+    for turn in 0..8 {
+        let sample = if turn % 2 == 0 { &first } else { &second };
+        let lines = [
+            Line::new(turn * 10, 1),
+            absurd(turn * 10 + 1),
+            Line::new(turn * 10 + 2, 1),
+        ];
+        bench.append_as(sample, &lines).await;
+    }
+    bench.load_all().await;
+    let expected: Vec<String> = (0..8)
+        .flat_map(|turn| [turn * 10, turn * 10 + 2])
+        .map(|id| id.to_string())
+        .collect();
+    assert_eq!(bench.query("SELECT id FROM things ORDER BY id"), expected);
+    let keys: std::collections::BTreeSet<_> = bench.dead().await.into_iter().map(|letter| letter.key).collect();
+    assert_eq!(keys.len(), 8);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ use zenfloe_record::{
 use zenfloe_registry::{FileRegistry, Registry, header, subject};
 use zenfloe_sqlite::Sqlite;
 
+use crate::spooled::{FullDisk, Spooled};
+
 pub(crate) const PARTITIONS: Partition = 3;
 
 pub(crate) struct Bench {
@@ -28,6 +30,10 @@ pub(crate) struct Bench {
     pub(crate) faults: Arc<Faults>,
     pub(crate) progress: Progress,
     pub(crate) folder: tempfile::TempDir,
+    /// Rows go to the destination as they arrive.
+    pub(crate) is_spooled: bool,
+    /// Where they wait then.
+    pub(crate) disk: Arc<FullDisk>,
 }
 
 impl Bench {
@@ -50,6 +56,8 @@ impl Bench {
             faults: Faults::none(),
             progress: Progress::default(),
             folder: tempfile::tempdir().expect("a folder"),
+            is_spooled: false,
+            disk: Arc::default(),
         };
         bench.make_topic("things").await;
         bench
@@ -86,7 +94,11 @@ impl Bench {
             path: self.folder.path().join(file),
             busy: Duration::from_secs(15),
         };
-        Arc::new(Sqlite::with_faults(config, self.faults.clone()))
+        let sqlite = Arc::new(Sqlite::with_faults(config, self.faults.clone()));
+        match self.is_spooled {
+            true => Arc::new(Spooled(sqlite, self.disk.clone())),
+            false => sqlite,
+        }
     }
 
     /// A loader of that name; it ends when all is loaded once `caught_up` has fired.
@@ -152,6 +164,23 @@ impl Bench {
             )
         };
         self.commit(lines.iter().map(row).collect()).await;
+    }
+
+    /// Appends a row that says that it is deleted and keeps its contents, as a ticket in the bin does.
+    pub(crate) async fn append_binned(&self, line: &Line) {
+        let (sample, partition) = (Sample::new("things"), partition_of(line));
+        let topic = self.topic("things");
+        let id = self.registry.register(&subject(&topic), &sample.schema()).await;
+        let mut value = [
+            &header(id.expect("it is compatible"))[..],
+            &sample.body(partition, line),
+        ]
+        .concat();
+        *value.last_mut().expect("`_deleted` is its last field") = 1;
+        let headers = headers(CleanKind::Row, partition, line.version);
+        let at = TopicPartition::new(topic, partition);
+        self.commit(vec![record(at, &line.id.to_string(), value, headers)])
+            .await;
     }
 
     /// Appends a fence on the partition of id 0.

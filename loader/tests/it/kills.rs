@@ -53,6 +53,7 @@ async fn filled(rng: &mut Rng, mode: Mode, count: i64) -> (Bench, Vec<Line>) {
     let mut bench = Bench::new(mode).await;
     bench.config.flush_rows = rng.usize(5..60);
     bench.config.flush_interval = Duration::from_millis(rng.u64(1..40));
+    bench.is_spooled = rng.bool();
     let all = lines(rng, 0..count);
     let mut rest = all.as_slice();
     while !rest.is_empty() {

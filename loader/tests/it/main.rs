@@ -7,3 +7,4 @@ mod erase;
 mod kills;
 mod places;
 mod rows;
+mod spooled;

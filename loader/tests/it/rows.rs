@@ -2,6 +2,7 @@
 
 use zenfloe_destination::Mode;
 use zenfloe_destination::contract::{Line, Sample};
+use zenfloe_loader::Deleted;
 use zenfloe_record::{Fence, FenceScope};
 
 use crate::bench::{Bench, query};
@@ -39,6 +40,22 @@ async fn every_state_arrives_in_append_mode() {
     bench.load_all().await;
     let rows = bench.query("SELECT _raw_offset, note FROM things ORDER BY _raw_offset");
     assert_eq!(rows, ["1|v1", "2|v2", "2|v2", "3|-"]);
+}
+
+#[tokio::test]
+async fn deleted_rows_are_kept_or_emptied_as_it_is_configured() {
+    for (deleted, last) in [(Deleted::Kept, "6|v2|1"), (Deleted::Emptied, "6|-|1")] {
+        for is_spooled in [false, true] {
+            let mut bench = Bench::new(Mode::Upsert).await;
+            (bench.tables.deleted, bench.is_spooled) = (deleted, is_spooled);
+            bench.append(&[Line::new(3, 1), Line::new(6, 1)]).await;
+            bench.load_all().await;
+            bench.append_binned(&Line::new(6, 2)).await;
+            bench.load_all().await;
+            let rows = bench.query("SELECT id, note, _deleted FROM things ORDER BY id");
+            assert_eq!(rows, ["3|v1|0", last], "{deleted:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -87,6 +87,7 @@ struct Held {
 
 #[derive(Debug)]
 struct Session {
+    id: u64,
     engine_token: String,
     master: String,
     is_expired: AtomicBool,
@@ -449,8 +450,10 @@ async fn login(State(account): Shared, Query(query): Params, headers: HeaderMap,
     data["validityInSeconds"] = json!(3_600);
     data["masterValidityInSeconds"] = json!(14_400);
     data["sessionInfo"] = account.context(&query);
-    data["sessionId"] = json!(fastrand::u64(1..1 << 53));
+    let id = fastrand::u64(1..1 << 53);
+    data["sessionId"] = json!(id);
     let session = Session {
+        id,
         engine_token,
         master,
         is_expired: AtomicBool::new(false),
@@ -490,6 +493,7 @@ async fn renew(State(account): Shared, headers: HeaderMap, body: Bytes) -> Respo
         "data": {
             "sessionToken": fresh, "validityInSecondsST": 3_600,
             "masterToken": session.master, "validityInSecondsMT": 14_400,
+            "sessionId": session.id,
         },
         "success": true,
     }))

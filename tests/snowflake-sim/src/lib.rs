@@ -23,7 +23,7 @@ mod script;
 pub use auth::User;
 pub use engine::{Engine, Kind};
 pub use front::{Front, Settings};
-pub use python::programs;
+pub use python::{connector_5, programs};
 pub use reader::Reader;
 pub use results::Format;
 pub use script::Fault;

@@ -1,4 +1,4 @@
-//! The Python environment with fakesnow and Snowflake's own connector, made once in the cache of the tests.
+//! Python environments, made once in the cache of the tests: fakesnow with Snowflake's own connector, and a newer one.
 
 use std::path::PathBuf;
 
@@ -17,4 +17,16 @@ const PINS: PythonPins = PythonPins {
 /// Blocking: it may run the package manager. What cannot be installed is named with what to do.
 pub fn programs() -> Result<PathBuf> {
     Ok(zenfloe_harness::python(&PINS)?)
+}
+
+/// The core of the fifth generation is another program than the fourth's, and fakesnow does without it.
+const CONNECTOR_5: PythonPins = PythonPins {
+    name: "snowflake-connector-5.2.0",
+    pure: include_str!("../pins/connector-5-pure.txt"),
+    binary: include_str!("../pins/connector-5-binary.txt"),
+};
+
+/// The folder of the programs of an environment with Snowflake's connector 5.2; as [`programs`] otherwise.
+pub fn connector_5() -> Result<PathBuf> {
+    Ok(zenfloe_harness::python(&CONNECTOR_5)?)
 }

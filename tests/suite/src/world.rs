@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use snowflake_sim::{Engine, Front, Kind, Settings, User};
 use zendesk_sim::{AccountSpec, Clock, Credentials, SimConfig, Simulator};
 use zenfloe_harness::{Child, Kafka, Postgres, Program, Registry, program_beside};
 
@@ -13,6 +14,11 @@ pub(crate) const SOURCE: &str = "acme";
 pub(crate) const SPEED: f64 = 30.0;
 /// The longest that a process may take to move what is left, or to stop.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How long the simulated Snowflake leaves the transaction of a killed loader alone.
+const IDLE_TRANSACTION: Duration = Duration::from_secs(3);
+/// The token with which the loader signs in there.
+const SNOWFLAKE_TOKEN: &str = "a-token-of-the-suite";
 
 /// A process of the pipeline that can be killed and started again.
 pub struct Stage {
@@ -88,7 +94,24 @@ pub struct World {
     pub registry: Registry,
     /// The database server.
     pub postgres: Postgres,
+    /// fakesnow, to be looked into.
+    pub(crate) engine: Engine,
+    /// What the loader sees of it.
+    pub snowflake: Front,
     folder: tempfile::TempDir,
+}
+
+async fn snowflake() -> anyhow::Result<(Engine, Front)> {
+    let engine = Engine::start(Kind::NativeMerge).await?;
+    let settings = Settings {
+        account: "MYORG-ACME".into(),
+        users: vec![User::new("loader").with_token(SNOWFLAKE_TOKEN)],
+        has_s3_stage: true,
+        idle_transaction: Some(IDLE_TRANSACTION),
+        ..Settings::default()
+    };
+    let front = Front::start(&engine, settings).await?;
+    Ok((engine, front))
 }
 
 impl World {
@@ -96,6 +119,7 @@ impl World {
     pub async fn start(tickets: u32, seed: u64) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (kafka, registry, postgres) = tokio::try_join!(Kafka::start(), Registry::start(), Postgres::start())?;
+        let (engine, snowflake) = snowflake().await?;
         let simulator = Simulator::start(SimConfig {
             spec: AccountSpec {
                 clock: Clock::scaled(SPEED),
@@ -108,16 +132,20 @@ impl World {
             kafka,
             registry,
             postgres,
+            engine,
+            snowflake,
             folder: tempfile::tempdir()?,
         };
         std::fs::write(world.path("zendesk.token"), Credentials::TOKEN)?;
+        std::fs::write(world.path("snowflake.token"), SNOWFLAKE_TOKEN)?;
         let made = world
             .run(&["keys", "new", "--seal", "seal.key", "--token", "token.key"])
             .await?;
         ensure!(made.contains("seal.key"), "keys are made: {made}");
         world.write_config("zenfloe.toml", "warehouse")?;
         world.write_config("append.toml", "history")?;
-        world.write_config("both.toml", "both")?;
+        world.write_config("snow.toml", "snow")?;
+        world.write_config("all.toml", "all")?;
         Ok(world)
     }
 
@@ -131,17 +159,32 @@ impl World {
         Ok(std::fs::read_to_string(self.path("token.key"))?)
     }
 
+    fn postgres(&self, name: &str, mode: &str) -> String {
+        format!(
+            "[destinations.{name}]\nkind = \"postgres\"\nmode = \"{mode}\"\nurl = \"{}\"\nschema = \"{name}\"\ntls = \"disable\"\n",
+            self.postgres.url("postgres")
+        )
+    }
+
+    /// The newest states, and beside them every state, in one schema.
+    fn snow(&self) -> String {
+        let account = format!(
+            "kind = \"snowflake\"\naccount = \"myorg-acme\"\nurl = \"{}\"\nuser = \"loader\"\ndatabase = \"ZENDESK\"\n\
+             authenticator = \"access-token\"\ntoken_file = \"snowflake.token\"\n",
+            self.snowflake.url()
+        );
+        format!(
+            "[destinations.snow]\n{account}\n[destinations.snow_history]\n{account}mode = \"append\"\ntable_suffix = \"_history\"\n"
+        )
+    }
+
     fn write_config(&self, file: &str, destinations: &str) -> anyhow::Result<()> {
-        let destination = |name: &str, mode: &str| {
-            format!(
-                "[destinations.{name}]\nkind = \"postgres\"\nmode = \"{mode}\"\nurl = \"{}\"\nschema = \"{name}\"\ntls = \"disable\"\n",
-                self.postgres.url("postgres")
-            )
-        };
+        let (warehouse, history) = (self.postgres("warehouse", "upsert"), self.postgres("history", "append"));
         let destinations = match destinations {
-            "warehouse" => destination("warehouse", "upsert"),
-            "history" => destination("history", "append"),
-            _ => destination("warehouse", "upsert") + &destination("history", "append"),
+            "warehouse" => warehouse,
+            "history" => history,
+            "snow" => self.snow(),
+            _ => warehouse + &history + &self.snow(),
         };
         let text = format!(
             r#"
@@ -216,7 +259,7 @@ listen = "127.0.0.1:0"
     pub async fn settle(&self) -> anyhow::Result<()> {
         for _ in 0..2 {
             self.let_a_minute_pass().await;
-            self.run(&["run", "--config", "both.toml", "--once"]).await?;
+            self.run(&["run", "--config", "all.toml", "--once"]).await?;
         }
         Ok(())
     }

@@ -217,3 +217,50 @@ fn snowflake_holds_what_the_file_holds_and_a_check_names_what_is_missing() {
     let said = bench.expect(&["run", "--stage", "load", "--once"], 4);
     assert!(said.err.contains("raise the resource monitor's quota"), "{}", said.err);
 }
+
+/// Answers the first request with a refusal and returns its first line.
+fn refuse_one(proxy: &std::net::TcpListener) -> String {
+    use std::io::{BufRead as _, Write as _};
+    let (mut stream, _) = proxy.accept().expect("somebody asks");
+    let reader = std::io::BufReader::new(stream.try_clone().expect("a socket"));
+    let mut lines = reader.lines().map_while(Result::ok);
+    let first = lines.next().unwrap_or_default();
+    lines.find(String::is_empty);
+    let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    stream.write_all(refusal).expect("it listens");
+    first
+}
+
+#[test]
+fn the_account_is_asked_through_the_proxy_of_the_environment_alone() {
+    let bench = Bench::new();
+    std::fs::copy(key("plain.p8"), bench.path("snow.p8")).expect("written");
+    let destination = "[destinations.snow]\nkind = \"snowflake\"\naccount = \"myorg-acme\"\nuser = \"loader\"\n\
+        database = \"ZENDESK\"\nprivate_key_file = \"snow.p8\"\nretry_timeout = \"10ms\"\n";
+    let text = bench
+        .config("acme")
+        .replace("[admin]", &format!("{destination}\n[admin]"));
+    bench.write("zenfloe.toml", &text);
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", proxy.local_addr().expect("bound"));
+    let asked = std::thread::spawn(move || refuse_one(&proxy));
+    let output = std::process::Command::new(binary())
+        .args(["check"])
+        .current_dir(bench.path(""))
+        .env("HTTPS_PROXY", address)
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        asked.join().expect("it was asked"),
+        "CONNECT myorg-acme.snowflakecomputing.com:443 HTTP/1.1",
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(9), "{said}");
+    assert!(
+        said.contains("may this machine (and its proxy) reach myorg-acme.snowflakecomputing.com by HTTPS"),
+        "{said}"
+    );
+}

@@ -12,6 +12,7 @@ pub(super) async fn all(subject: &dyn Subject) {
         somebody_leaves_rows_and_texts(subject, mode).await;
     }
     a_flush_that_knows_less_is_refused(subject).await;
+    an_erasure_that_is_not_done_is_not_told_as_done(subject).await;
     erasures_are_remembered_once(subject).await;
 }
 
@@ -142,6 +143,28 @@ async fn a_flush_that_knows_less_is_refused(subject: &dyn Subject) {
         .expect("no row");
 }
 
+/// Whoever comes after a process that ended within an erasure knows that it is to be done again.
+async fn an_erasure_that_is_not_done_is_not_told_as_done(subject: &dyn Subject) {
+    for n in 1.. {
+        let bench = Bench::new(subject, &format!("e_crash_{n}"), Mode::Upsert).await;
+        bench.load(vec![Line::new(1, 1).note(ANN), Line::new(2, 1).of(7)]).await;
+        bench.faults.crash_before(n);
+        let what = [Suppression::Erasure(ann())];
+        let crashed = bench.destination.suppress(&bench.target, &what).await.is_err();
+        let heir = bench.another().await;
+        let told = heir.destination.erased(&bench.target).await.expect("it can be read");
+        let is_done = told.get("person/7") == Some(&true);
+        if is_done {
+            let left = bench.rows(&["note"]).await;
+            assert!(!left.contains(&ANN.to_owned()), "told as done before statement {n}");
+        }
+        if !crashed {
+            assert!(is_done && n > 4, "an erasure has more statements than {n}");
+            return;
+        }
+    }
+}
+
 async fn erasures_are_remembered_once(subject: &dyn Subject) {
     let bench = Bench::new(subject, "e_once", Mode::Upsert).await;
     let erased = async || bench.destination.erased(&bench.target).await.expect("it can be read");
@@ -156,7 +179,7 @@ async fn erasures_are_remembered_once(subject: &dyn Subject) {
     erase(&bench, ticket).await;
     assert_eq!(
         erased().await.into_iter().collect::<Vec<_>>(),
-        ["person/7", "ticket/42"]
+        [("person/7".to_owned(), true), ("ticket/42".to_owned(), true)]
     );
     let abreast = knowing(&bench, 2, Line::new(2, 1)).await;
     bench.flush(abreast).await.expect("twice entered is once");

@@ -281,14 +281,17 @@ async fn a_state_that_was_written_anew_stands_once(subject: &dyn Subject) {
         Line::new(1, 4).note("anew"),
         Line::deleted(2, 3),
         Line::deleted(3, 1),
-        Line::new(3, 5).note("first"),
+        Line::new(3, 5).note("same"),
+        Line::new(3, 5).note("same"),
     ];
     let mut rows = rows_at(&bench.sample, 0, 3, lines);
-    rows[..4].iter_mut().for_each(|row| row.is_rewritten = true);
+    for anew in [0, 1, 2, 3, 5] {
+        rows[anew].is_rewritten = true;
+    }
     let cover = Cover {
         partition: 0,
         from: 3,
-        to: 8,
+        to: 9,
     };
     let loaded = bench.flush(bench.of_rows(vec![cover], rows, Vec::new())).await;
     assert_eq!(loaded.expect("it is loaded").written, 3);
@@ -298,7 +301,7 @@ async fn a_state_that_was_written_anew_stands_once(subject: &dyn Subject) {
         "1|1970-01-01 00:00:00.000004|anew",
         "2|1970-01-01 00:00:00.000003|-",
         "3|1970-01-01 00:00:00.000001|-",
-        "3|1970-01-01 00:00:00.000005|first",
+        "3|1970-01-01 00:00:00.000005|same",
     ];
     bench.expect(&["id", "_version", "note"], &states).await;
 }

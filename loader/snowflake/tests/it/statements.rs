@@ -110,21 +110,30 @@ async fn tables_are_described_clustered_and_transient() {
 async fn a_spool_loads_as_a_flush_does() {
     let store = Store::fronted(settings()).await;
     let bench = Bench::new(&store, "s_spool", Mode::Upsert, 1).await;
-    let mut spool = bench.snowflake.spool(&[bench.sample.shape()]);
+    let mut spool = bench
+        .snowflake
+        .spool(&[bench.sample.shape()])
+        .expect("rows wait on disk");
     let rows = bench.rows(0, (0..25_000).map(|id| Line::new(id, 1).note("a\0b")).collect());
     for row in &rows {
-        assert!(spool.push(row).expect("on disk"));
+        assert_eq!(spool.push(row).expect("on disk"), None);
     }
-    let other = Sample::second("s_spool").row_at(0, 0, &Line::new(1, 1));
+    assert!(!spool.takes(&Sample::second("s_spool").shape()));
+    let absurd = Line {
+        at: Some(i64::MAX),
+        ..Line::new(1, 1)
+    };
+    let refused = spool.push(&bench.sample.row_at(0, 25_000, &absurd)).expect("on disk");
     assert!(
-        !spool.push(&other).expect("nothing written"),
-        "another schema is another spool"
+        refused.is_some_and(|refused| refused.offset == 25_000),
+        "told at once, not taken"
     );
-    assert_eq!((spool.len(), spool.refused().len()), (25_000, 0));
-    assert!(spool.bytes_on_disk() > 0);
+    assert_eq!(spool.rows(), 25_000);
+    assert!(spool.on_disk() > 0 && spool.in_memory() > 0);
+    spool.settle().expect("on disk");
     let mut head = bench.flush_of(0, Vec::new(), Vec::new());
     head.covers[0].to = 25_000;
-    let loaded = bench.snowflake.flush_spool(&head, spool).await.expect("in order");
+    let loaded = spool.flush(&head).await.expect("in order");
     assert_eq!((loaded.written, loaded.nul_replaced), (25_000, 25_000));
     assert_eq!(store.rows("s_spool", &["id"]).await.len(), 25_000);
 }

@@ -6,6 +6,8 @@ import snowflake.connector
 from cryptography.hazmat.primitives import serialization
 
 port, key_file, parquet = sys.argv[1:]
+# From 5 on its core uploads by HTTPS to Amazon's own host names alone.
+uploads = int(snowflake.connector.__version__.split(".")[0]) < 5
 
 
 def connect(key_file, **more):
@@ -46,15 +48,16 @@ except snowflake.connector.errors.ProgrammingError as error:
     assert error.errno == 625, error
 
 # A file through the stage, and a transaction that is taken back.
-rows("CREATE STAGE S")
-put = rows(f"PUT 'file://{parquet}' @S/folder/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
-assert put[0][6] == "UPLOADED", put
-rows("CREATE TABLE F (C0 NUMBER(38,0))")
-rows("BEGIN")
-copied = rows("COPY INTO F FROM (SELECT $1:C0::NUMBER(38,0) FROM @S/folder/) FILE_FORMAT=(TYPE=PARQUET)")
-assert copied[0][3] == 3, copied
-rows("ROLLBACK")
-assert rows("SELECT COUNT(*) FROM F") == [(0,)]
+if uploads:
+    rows("CREATE STAGE S")
+    put = rows(f"PUT 'file://{parquet}' @S/folder/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
+    assert put[0][6] == "UPLOADED", put
+    rows("CREATE TABLE F (C0 NUMBER(38,0))")
+    rows("BEGIN")
+    copied = rows("COPY INTO F FROM (SELECT $1:C0::NUMBER(38,0) FROM @S/folder/) FILE_FORMAT=(TYPE=PARQUET)")
+    assert copied[0][3] == 3, copied
+    rows("ROLLBACK")
+    assert rows("SELECT COUNT(*) FROM F") == [(0,)]
 
 # A larger result, which may come in parts.
 assert len(rows("SELECT VALUE::NUMBER(38,0) N FROM TABLE(FLATTEN(PARSE_JSON('[" + ",".join("1" * 500) + "]')))")) == 500

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parquet::data_type::Int64Type;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use snowflake_sim::{Engine, Fault, Format, Front, Kind, Settings, User, programs};
+use snowflake_sim::{Engine, Fault, Format, Front, Kind, Settings, User, connector_5, programs};
 
 fn key(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -41,6 +41,16 @@ fn parquet(path: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snowflakes_own_connector_is_served() {
+    expect_served(&programs().expect("installed")).await;
+}
+
+/// All but uploads, which its core sends by HTTPS to host names of Amazon's alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snowflakes_connector_of_the_fifth_generation_is_served() {
+    expect_served(&connector_5().expect("installed")).await;
+}
+
+async fn expect_served(programs: &Path) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (script, file) = (folder.path().join("connector.py"), folder.path().join("rows.parquet"));
     std::fs::write(&script, include_str!("connector.py")).expect("writable");
@@ -61,7 +71,7 @@ async fn snowflakes_own_connector_is_served() {
             1,
         );
         let port = front.url().rsplit(':').next().expect("a port").to_owned();
-        let mut python = tokio::process::Command::new(programs().expect("installed").join("python"));
+        let mut python = tokio::process::Command::new(programs.join("python"));
         python
             .arg(&script)
             .arg(port)

@@ -2,10 +2,10 @@
 
 use zenfloe_oracle::scan::Scanner;
 use zenfloe_suite::tables::{Tables, against_the_account};
-use zenfloe_suite::{Topics, World, chaos, clear, counts};
+use zenfloe_suite::{Topics, World, chaos, clear, counts, snow};
 
 /// Kills of stages; the broker comes on top.
-const KILLS: usize = 24;
+const KILLS: usize = 28;
 /// Changes of the account in a second, while it is read.
 const CHANGES_PER_SECOND: f64 = 15.0;
 
@@ -20,6 +20,7 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
         world.stage("transform-b", "zenfloe.toml", "transform")?,
         world.stage("load", "zenfloe.toml", "load")?,
         world.stage("load-append", "append.toml", "load")?,
+        world.stage("load-snow", "snow.toml", "load")?,
     ];
     stages.iter_mut().try_for_each(|stage| stage.start())?;
     world.simulator.set_change_rate(CHANGES_PER_SECOND);
@@ -39,6 +40,10 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
     let counted = counts::exactly_once(&world.simulator, &mut topics).await?;
     println!("raw {:?}\nclean {:?}", counted.raw, counted.clean);
     assert_eq!(topics.dead().await?, 0, "dead letters");
+
+    let cells = snow::same_as(&world, "warehouse", "").await?;
+    let of_states = snow::same_as(&world, "history", "_history").await?;
+    println!("{cells} cells of Snowflake are PostgreSQL's, and {of_states} of every state");
 
     let mut warehouse = Tables::read(&world, "warehouse").await?;
     let report = against_the_account(&world, &mut topics, &mut warehouse).await?;
@@ -75,12 +80,16 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_leaked() -> anyhow:
     Ok(())
 }
 
-/// The warehouse after a replay from 0.
+/// The warehouse after a replay from 0; Snowflake holds the same.
 async fn replayed(world: &World) -> anyhow::Result<Tables> {
     world.run(&["replay", "--config", "zenfloe.toml", "--all"]).await?;
     world
         .run(&["run", "--config", "zenfloe.toml", "--stage", "load", "--once"])
         .await?;
+    world
+        .run(&["run", "--config", "snow.toml", "--stage", "load", "--once"])
+        .await?;
+    snow::same_as(world, "warehouse", "").await?;
     Tables::read(world, "warehouse").await
 }
 
