@@ -166,7 +166,7 @@ mod tests {
     const SIGNATURE: &str = "TYU+SdRW+iBUgTnXQ+x7zBzdPHHAJ76LI53Lu8Ng0ktMYYYb7qXNWvRjsVbWIacV+f9SCi4IoqobgzYyKQjEafipPA6dCFvgyeYqRcJdTWGBsvR7+krgqvXbprTIhbMFPZtlNtmF5L28QO8ezZb3ljMv5GErmO0gNjrY1Xm/rKr+iemFluHWLOEkydRY82naTHUTRuTHUeNr4nYkxBL65iatMDh8n+ZgiLY3NJkXubbNOGQNTtvv59qoBJb897rMrL+9Pz27NmUXr227GmUWG3tTfmvH3986ELMlr2Sh9RjtArXH4GsDmr04vuK2iQqnKXgfNgJS6p7yzT/fArF0Yw==";
 
     fn load(file: &str, passphrase: Option<&str>) -> Result<Signer, SignerError> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
+        let folder = Path::new("tests/keys");
         Signer::load(&folder.join(file), passphrase)
     }
 

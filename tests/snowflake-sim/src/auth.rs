@@ -159,11 +159,7 @@ mod tests {
     use super::*;
 
     fn user() -> User {
-        let pem = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../schemas/keyring/tests/keys/public.pem"
-        );
-        let pem = std::fs::read_to_string(pem).expect("a key of the tests");
+        let pem = std::fs::read_to_string("../../schemas/keyring/tests/keys/public.pem").expect("a key of the tests");
         User::new("loader").with_public_key(&pem).expect("PEM")
     }
 

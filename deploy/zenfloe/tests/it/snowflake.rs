@@ -14,9 +14,7 @@ struct Account {
 }
 
 fn key(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../schemas/keyring/tests/keys")
-        .join(file)
+    std::path::absolute(Path::new("../../schemas/keyring/tests/keys").join(file)).expect("a folder to run in")
 }
 
 impl Account {

@@ -9,9 +9,7 @@ use parquet::schema::parser::parse_message_type;
 use snowflake_sim::{Engine, Fault, Format, Front, Kind, Settings, User, connector_5, programs};
 
 fn key(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../schemas/keyring/tests/keys")
-        .join(file)
+    std::path::absolute(Path::new("../../schemas/keyring/tests/keys").join(file)).expect("a folder to run in")
 }
 
 fn settings() -> Settings {

@@ -5,12 +5,9 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// The workspace's own folder.
+/// The workspace's own folder: tests run in their package's.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .expect("the workspace")
+    Path::new("../..").canonicalize().expect("the workspace")
 }
 
 /// The members, without what they depend on.

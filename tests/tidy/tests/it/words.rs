@@ -48,6 +48,14 @@ fn no_file_names_a_machine() {
 }
 
 #[test]
+fn no_build_remembers_its_folder() {
+    assert_none(
+        &mentions(&[concat!("env!(\"CARGO_MANI", "FEST_DIR")]),
+        "clones share built crates: a path is relative to the package's folder, where its tests run",
+    );
+}
+
+#[test]
 fn every_lint_that_is_switched_off_has_a_reason() {
     let mut faults = Vec::new();
     for file in files().iter().filter(|file| file.is_rust()) {

@@ -58,7 +58,7 @@ const SAMPLES: [(Collection, &[&str], &[&str]); 8] = [
 const AT_TIMES: [(Collection, &str); 1] = [(Collection::GroupMemberships, "updated_at")];
 
 fn folders() -> [PathBuf; 2] {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/zendesk/samples");
+    let samples = Path::new("../../../shared/zendesk/samples");
     assert!(
         samples.is_dir(),
         "the API samples are missing: put the folder `shared/zendesk/samples` beside the project's root, at {}",
