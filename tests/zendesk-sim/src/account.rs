@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::directory::Canary;
 use crate::fields::Field;
 use crate::ids::Counters;
-use crate::model::{Collection, Event, Group, Membership, Organization, Ticket, User};
+use crate::model::{Collection, Event, Group, Membership, Organization, Setup, Skip, Ticket, User};
 use crate::op::Applied;
 use crate::spec::AccountSpec;
 use crate::table::Table;
@@ -33,6 +33,9 @@ pub struct Account {
     pub(crate) ticket_fields: Table<Field>,
     pub(crate) organization_fields: Table<Field>,
     pub(crate) user_fields: Table<Field>,
+    pub(crate) forms: Table<Setup>,
+    pub(crate) policies: Table<Setup>,
+    pub(crate) skips: Table<Skip>,
     pub(crate) agents: Vec<i64>,
     /// Tickets that are deleted and not yet scrubbed.
     pub(crate) bin: BTreeSet<i64>,
@@ -96,6 +99,9 @@ impl Account {
             Collection::TicketFields => self.ticket_fields.len(),
             Collection::OrganizationFields => self.organization_fields.len(),
             Collection::UserFields => self.user_fields.len(),
+            Collection::TicketForms => self.forms.len(),
+            Collection::SlaPolicies => self.policies.len(),
+            Collection::TicketSkips => self.skips.len(),
         }
     }
 

@@ -19,11 +19,14 @@ pub enum Collection {
     TicketFields,
     OrganizationFields,
     UserFields,
+    TicketForms,
+    SlaPolicies,
+    TicketSkips,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Tickets,
         Self::TicketEvents,
         Self::Users,
@@ -34,9 +37,20 @@ impl Collection {
         Self::TicketFields,
         Self::OrganizationFields,
         Self::UserFields,
+        Self::TicketForms,
+        Self::SlaPolicies,
+        Self::TicketSkips,
     ];
 
-    /// Zendesk's name, which is the envelope's key as well.
+    /// The key of the rows in an answer.
+    pub(crate) fn envelope(self) -> &'static str {
+        match self {
+            Self::TicketSkips => "skips",
+            named => named.name(),
+        }
+    }
+
+    /// Zendesk's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tickets => "tickets",
@@ -49,6 +63,9 @@ impl Collection {
             Self::TicketFields => "ticket_fields",
             Self::OrganizationFields => "organization_fields",
             Self::UserFields => "user_fields",
+            Self::TicketForms => "ticket_forms",
+            Self::SlaPolicies => "sla_policies",
+            Self::TicketSkips => "ticket_skips",
         }
     }
 
@@ -362,6 +379,45 @@ impl Timed for Membership {
     }
     fn time(&self) -> i64 {
         self.updated_at
+    }
+}
+
+/// A form of tickets or an SLA policy. What is not here is a function of the ordinal.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) id: i64,
+    pub(crate) ordinal: u64,
+    pub(crate) name: String,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) deleted_at: Option<i64>,
+}
+
+impl Timed for Setup {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+/// An agent passed over a ticket.
+#[derive(Debug, Clone)]
+pub(crate) struct Skip {
+    pub(crate) id: i64,
+    pub(crate) ticket: i64,
+    pub(crate) user: i64,
+    pub(crate) seed: u64,
+    pub(crate) at: i64,
+}
+
+impl Timed for Skip {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.at
     }
 }
 

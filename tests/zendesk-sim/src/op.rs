@@ -72,6 +72,16 @@ pub enum Op {
     RenameOrganizationField { id: i64 },
     /// Disappears silently, from organizations too.
     RemoveOrganizationField { id: i64 },
+    /// Another name.
+    RenameTicketForm { id: i64 },
+    /// `deleted_at`.
+    DeleteTicketForm { id: i64 },
+    /// Another title.
+    RenameSlaPolicy { id: i64 },
+    /// Disappears silently.
+    RemoveSlaPolicy { id: i64 },
+    /// An agent passes a ticket over.
+    SkipTicket { id: i64, seed: u64 },
 }
 
 /// A change and when it was made.
@@ -190,6 +200,32 @@ impl Account {
             }
             Op::RemoveGroupMembership { id } => self.remove_membership(Collection::GroupMemberships, id),
             Op::RemoveOrganizationMembership { id } => self.remove_membership(Collection::OrganizationMemberships, id),
+            Op::RenameTicketForm { id } => self.change_form(id, |form| {
+                form.name.push_str(" (new)");
+                form.updated_at = at;
+            }),
+            Op::DeleteTicketForm { id } => self.change_form(id, |form| {
+                form.deleted_at = Some(at);
+                form.updated_at = at;
+            }),
+            Op::RenameSlaPolicy { id } => {
+                let is_there = self.policies.change(id, |policy| {
+                    policy.name.push_str(" (new)");
+                    policy.updated_at = at;
+                });
+                is_there.then_some(id).ok_or(missing("policy", id))
+            }
+            Op::RemoveSlaPolicy { id } => {
+                let last = self.json(Collection::SlaPolicies, id).ok_or(missing("policy", id))?;
+                self.policies.remove(id);
+                let removed = self.removed.entry(Collection::SlaPolicies).or_default();
+                removed.insert(id, last);
+                Ok(id)
+            }
+            Op::SkipTicket { id, seed } => {
+                self.tickets.get(id).ok_or(missing("ticket", id))?;
+                Ok(self.skip(id, seed, at))
+            }
             _ => self.perform_on_fields(at, op),
         }
     }
@@ -430,6 +466,15 @@ impl Account {
             return Err(refused("group", id, "deleted"));
         }
         self.groups.change(id, change);
+        Ok(id)
+    }
+
+    fn change_form(&mut self, id: i64, change: impl FnOnce(&mut crate::model::Setup)) -> Result<i64, OpError> {
+        let form = self.forms.get(id).ok_or(missing("form", id))?;
+        if form.deleted_at.is_some() {
+            return Err(refused("form", id, "deleted"));
+        }
+        self.forms.change(id, change);
         Ok(id)
     }
 

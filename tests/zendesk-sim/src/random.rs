@@ -106,6 +106,16 @@ impl Account {
                 id: any(&self.tickets, rng),
                 seed,
             },
+            655..660 => Op::RenameTicketForm {
+                id: any(&self.forms, rng),
+            },
+            660..664 => Op::RenameSlaPolicy {
+                id: any(&self.policies, rng),
+            },
+            664..674 => Op::SkipTicket {
+                id: any(&self.tickets, rng),
+                seed,
+            },
             _ => Op::UpdateTicket {
                 id: any(&self.tickets, rng),
                 seed,

@@ -107,6 +107,9 @@ impl Account {
             Collection::TicketFields => self.ticket_fields.ids(),
             Collection::OrganizationFields => self.organization_fields.ids(),
             Collection::UserFields => self.user_fields.ids(),
+            Collection::TicketForms => self.forms.ids(),
+            Collection::SlaPolicies => self.policies.ids(),
+            Collection::TicketSkips => self.skips.ids(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Account {
             Collection::Users => self.users.get(id).is_some_and(|row| !row.is_active),
             Collection::Organizations => self.organizations.get(id).is_some_and(|row| row.deleted_at.is_some()),
             Collection::Groups => self.groups.get(id).is_some_and(|row| row.is_deleted),
+            Collection::TicketForms => self.forms.get(id).is_some_and(|row| row.deleted_at.is_some()),
             _ => false,
         }
     }

@@ -12,6 +12,7 @@ mod identity;
 mod membership;
 mod metric_set;
 pub(crate) mod organization;
+mod setup;
 mod sla;
 pub(crate) mod ticket;
 mod user;
@@ -100,6 +101,9 @@ impl Account {
                 let row = self.user_fields.get(id);
                 row.map(|row| write_json(out, &field::KeyedFieldJson::new("user_fields", row)))
             }
+            Collection::TicketForms => self.forms.get(id).map(|row| self.write_form(out, row)),
+            Collection::SlaPolicies => self.policies.get(id).map(|row| self.write_policy(out, row)),
+            Collection::TicketSkips => self.skips.get(id).map(|row| self.write_skip(out, row)),
             Collection::OrganizationFields => {
                 let row = self.organization_fields.get(id);
                 row.map(|row| write_json(out, &field::KeyedFieldJson::new("organization_fields", row)))

@@ -124,6 +124,9 @@ impl Account {
             Collection::TicketFields => beyond(&self.ticket_fields, from, way),
             Collection::OrganizationFields => beyond(&self.organization_fields, from, way),
             Collection::UserFields => beyond(&self.user_fields, from, way),
+            Collection::TicketForms => beyond(&self.forms, from, way),
+            Collection::SlaPolicies => beyond(&self.policies, from, way),
+            Collection::TicketSkips => beyond(&self.skips, from, way),
         }
     }
 }

@@ -54,7 +54,9 @@ impl Route {
             ["users", "me"] => Self::Me,
             ["oauth", "tokens", "current"] => Self::CurrentToken,
             ["account", "settings"] => Self::Settings,
-            ["ticket_events"] => Self::Unknown,
+            ["slas", "policies"] => Self::List(Collection::SlaPolicies),
+            ["skips"] => Self::List(Collection::TicketSkips),
+            ["ticket_events" | "sla_policies" | "ticket_skips"] => Self::Unknown,
             [name] => Collection::named(name).map_or(Self::Unknown, Self::List),
             _ => Self::Unknown,
         }
@@ -92,6 +94,8 @@ mod tests {
         check("/api/v2/tickets/show_many.json", Route::ShowMany);
         check("/api/v2/tickets/17.json", Route::Ticket(17));
         check("/api/v2/audit_logs", Route::Unknown);
+        check("/api/v2/slas/policies", Route::List(Collection::SlaPolicies));
+        check("/api/v2/sla_policies", Route::Unknown);
         check("/oauth/tokens", Route::Token);
         check("/_sim/requests", Route::Control);
         check("/", Route::Unknown);

@@ -1,0 +1,79 @@
+//! Forms of tickets, SLA policies, and what agents passed over.
+
+use serde_json::{Value, json};
+
+use super::{HOME, write_json};
+use crate::account::Account;
+use crate::model::{Setup, Skip};
+use crate::stamp::Stamp;
+use crate::text::Prose;
+
+impl Account {
+    /// Appends a form.
+    pub(super) fn write_form(&self, out: &mut Vec<u8>, form: &Setup) {
+        let fields: Vec<i64> = self
+            .ticket_fields
+            .ids()
+            .into_iter()
+            .skip(form.ordinal as usize)
+            .take(8)
+            .collect();
+        let mut json = json!({
+            "url": format!("{HOME}/ticket_forms/{}.json", form.id), "id": form.id, "name": form.name,
+            "raw_name": form.name, "display_name": form.name, "raw_display_name": form.name,
+            "end_user_visible": form.ordinal != 1, "position": form.ordinal, "ticket_field_ids": fields,
+            "active": form.deleted_at.is_none(), "default": form.ordinal == 0, "in_all_brands": true,
+            "restricted_brand_ids": [], "agent_conditions": conditions(&fields), "end_user_conditions": [],
+            "created_at": Stamp(form.created_at), "updated_at": Stamp(form.updated_at),
+        });
+        if let Some(at) = form.deleted_at {
+            json["deleted_at"] = json!(Stamp(at));
+        }
+        write_json(out, &json);
+    }
+
+    /// Appends a policy.
+    pub(super) fn write_policy(&self, out: &mut Vec<u8>, policy: &Setup) {
+        let target = |metric: &str, priority: &str, minutes: u64| {
+            json!({
+                "priority": priority, "metric": metric, "target": minutes, "target_in_seconds": minutes * 60,
+                "business_hours": policy.ordinal == 1,
+            })
+        };
+        let minutes = 30 * (policy.ordinal + 1);
+        let json = json!({
+            "url": format!("{HOME}/slas/policies/{}.json", policy.id), "id": policy.id, "title": policy.name,
+            "description": Prose::new(&self.cast, policy.id.unsigned_abs()).note(), "position": policy.ordinal + 1,
+            "filter": {"all": [{"field": "type", "operator": "is", "value": "incident"}], "any": []},
+            "policy_metrics": [
+                target("first_reply_time", "urgent", minutes), target("first_reply_time", "low", minutes * 4),
+                target("agent_work_time", "normal", minutes * 8),
+            ],
+            "metric_settings": {"first_reply_time": {"activate_on_ticket_created_for_end_user": false}},
+            "created_at": Stamp(policy.created_at), "updated_at": Stamp(policy.updated_at),
+        });
+        write_json(out, &json);
+    }
+
+    /// Appends what an agent passed over, with the ticket within, as Zendesk does.
+    pub(super) fn write_skip(&self, out: &mut Vec<u8>, skip: &Skip) {
+        let json = json!({
+            "id": skip.id, "ticket_id": skip.ticket, "user_id": skip.user,
+            "reason": Prose::new(&self.cast, skip.seed).note(),
+            "ticket": {"id": skip.ticket, "url": format!("{HOME}/tickets/{}.json", skip.ticket)},
+            "created_at": Stamp(skip.at), "updated_at": Stamp(skip.at),
+        });
+        write_json(out, &json);
+    }
+}
+
+/// Agents are asked for the second field where the first is filled in.
+fn conditions(fields: &[i64]) -> Value {
+    match fields {
+        [asks, asked, ..] => json!([{
+            "parent_field_id": asks, "value": "yes",
+            "child_fields": [{"id": asked, "is_required": false, "required_on_statuses": {"type": "NO_STATUSES"}}],
+        }]),
+        _ => json!([]),
+    }
+}
