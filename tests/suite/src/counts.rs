@@ -195,11 +195,13 @@ fn states(simulator: &Simulator, collection: Collection, raw: &[RawState]) -> an
             .filter(|(json, is_taken)| *is_taken && !is_published(json))
             .count();
         ensure!(lost == 0, "row {id}: {lost} states taken and not published");
-        let (last, _) = known.last().context("a served row has a state")?;
+        let (last, is_taken) = known.last().context("a served row has a state")?;
         // The last state of a row that is gone may have been served in a page that a kill lost: nobody asks again.
         ensure!(
             gone.contains(id) || is_published(last),
-            "row {id}: the last state is not published"
+            "row {id}: the last state is not published (taken: {is_taken}, states served: {}, published: {})",
+            known.len(),
+            row.len()
         );
     }
     Ok(())
