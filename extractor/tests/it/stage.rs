@@ -28,12 +28,17 @@ const ALL: [(&str, i64); 8] = [
 ];
 
 /// Collections that are on by default and that this account has no rows of.
-const EMPTY: [&str; 5] = [
+const EMPTY: [&str; 10] = [
     "ticket_events",
     "user_fields",
     "ticket_forms",
     "sla_policies",
     "ticket_skips",
+    "satisfaction_ratings",
+    "audit_logs",
+    "activities",
+    "ticket_metric_events",
+    "side_conversations",
 ];
 
 /// What an account of `counts` rows looks like in a raw topic.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::beside::{Activity, Audit, MetricEvent, Rating, SideConversation, SideEvent};
 use crate::cast::Cast;
 use crate::clock::Clock;
 use crate::directory::Canary;
@@ -36,6 +37,14 @@ pub struct Account {
     pub(crate) forms: Table<Setup>,
     pub(crate) policies: Table<Setup>,
     pub(crate) skips: Table<Skip>,
+    pub(crate) ratings: Table<Rating>,
+    pub(crate) audits: Table<Audit>,
+    pub(crate) activities: Table<Activity>,
+    pub(crate) metric_events: Table<MetricEvent>,
+    pub(crate) side_conversations: Table<SideConversation>,
+    pub(crate) side_events: Table<SideEvent>,
+    /// The side conversations of each ticket.
+    pub(crate) talks_of: BTreeMap<i64, Vec<i64>>,
     pub(crate) agents: Vec<i64>,
     /// Tickets that are deleted and not yet scrubbed.
     pub(crate) bin: BTreeSet<i64>,
@@ -102,6 +111,11 @@ impl Account {
             Collection::TicketForms => self.forms.len(),
             Collection::SlaPolicies => self.policies.len(),
             Collection::TicketSkips => self.skips.len(),
+            Collection::SatisfactionRatings => self.ratings.len(),
+            Collection::AuditLogs => self.audits.len(),
+            Collection::Activities => self.activities.len(),
+            Collection::TicketMetricEvents => self.metric_events.len(),
+            Collection::SideConversations => self.side_events.len(),
         }
     }
 

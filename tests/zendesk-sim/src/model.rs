@@ -22,11 +22,17 @@ pub enum Collection {
     TicketForms,
     SlaPolicies,
     TicketSkips,
+    SatisfactionRatings,
+    AuditLogs,
+    Activities,
+    TicketMetricEvents,
+    /// Their events, which are what is exported.
+    SideConversations,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Tickets,
         Self::TicketEvents,
         Self::Users,
@@ -40,12 +46,18 @@ impl Collection {
         Self::TicketForms,
         Self::SlaPolicies,
         Self::TicketSkips,
+        Self::SatisfactionRatings,
+        Self::AuditLogs,
+        Self::Activities,
+        Self::TicketMetricEvents,
+        Self::SideConversations,
     ];
 
     /// The key of the rows in an answer.
     pub(crate) fn envelope(self) -> &'static str {
         match self {
             Self::TicketSkips => "skips",
+            Self::SideConversations => "events",
             named => named.name(),
         }
     }
@@ -66,7 +78,39 @@ impl Collection {
             Self::TicketForms => "ticket_forms",
             Self::SlaPolicies => "sla_policies",
             Self::TicketSkips => "ticket_skips",
+            Self::SatisfactionRatings => "satisfaction_ratings",
+            Self::AuditLogs => "audit_logs",
+            Self::Activities => "activities",
+            Self::TicketMetricEvents => "ticket_metric_events",
+            Self::SideConversations => "side_conversations",
         }
+    }
+
+    /// The id of a record's key: the key itself, or what a UUID ends with.
+    pub fn id_of(key: &str) -> Option<i64> {
+        crate::ids::id_of(key)
+    }
+
+    /// Claims that records have a version of Zendesk's own; of the others every state is told apart.
+    pub fn has_versions(self) -> bool {
+        self.version_field().is_some()
+    }
+
+    /// The field that holds a record's version, a time.
+    pub fn version_field(self) -> Option<&'static str> {
+        match self {
+            Self::Tickets => Some("generated_timestamp"),
+            Self::TicketEvents => Some("timestamp"),
+            Self::Users | Self::Organizations | Self::SatisfactionRatings | Self::Activities => Some("updated_at"),
+            Self::AuditLogs | Self::SideConversations => Some("created_at"),
+            Self::TicketMetricEvents => Some("time"),
+            _ => None,
+        }
+    }
+
+    /// Claims that it is a list that is asked for what has changed since a time.
+    pub(crate) fn is_window(self) -> bool {
+        matches!(self, Self::SatisfactionRatings | Self::AuditLogs | Self::Activities)
     }
 
     /// Returns the collection of a name.

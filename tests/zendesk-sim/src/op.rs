@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::beside::Said;
 use crate::directory::{Canary, CanaryClass};
 use crate::fields::{FieldKind, ORGANIZATION_FIELDS};
 use crate::ids::{Kind, mix};
@@ -82,6 +83,14 @@ pub enum Op {
     RemoveSlaPolicy { id: i64 },
     /// An agent passes a ticket over.
     SkipTicket { id: i64, seed: u64 },
+    /// A rating that was offered is given, or given otherwise; within a month of the offer.
+    RateTicket { id: i64, seed: u64 },
+    /// An agent talks with others beside a ticket (`id`).
+    StartSideConversation { id: i64, seed: u64 },
+    /// An answer in a side conversation.
+    ReplyToSideConversation { id: i64, seed: u64 },
+    /// `closed`.
+    CloseSideConversation { id: i64 },
 }
 
 /// A change and when it was made.
@@ -116,11 +125,11 @@ pub enum OpError {
     },
 }
 
-fn missing(what: &'static str, id: i64) -> OpError {
+pub(crate) fn missing(what: &'static str, id: i64) -> OpError {
     OpError::Missing { what, id }
 }
 
-fn refused(what: &'static str, id: i64, state: &'static str) -> OpError {
+pub(crate) fn refused(what: &'static str, id: i64, state: &'static str) -> OpError {
     OpError::Refused { what, id, state }
 }
 
@@ -134,6 +143,7 @@ impl Account {
     pub fn apply_at(&mut self, at: i64, op: Op) -> Result<i64, OpError> {
         let at = at.max(self.last_change);
         let id = self.perform(at, &op)?;
+        self.note_op(&op, id, at);
         self.last_change = at;
         self.script.push(Applied { at, change: op });
         Ok(id)
@@ -226,6 +236,10 @@ impl Account {
                 self.tickets.get(id).ok_or(missing("ticket", id))?;
                 Ok(self.skip(id, seed, at))
             }
+            Op::RateTicket { id, seed } => self.rate(at, id, seed),
+            Op::StartSideConversation { id, seed } => self.start_side_conversation(at, id, seed),
+            Op::ReplyToSideConversation { id, seed } => self.go_on(at, id, Said::Reply { seed }),
+            Op::CloseSideConversation { id } => self.go_on(at, id, Said::Close),
             _ => self.perform_on_fields(at, op),
         }
     }

@@ -44,6 +44,10 @@ impl Account {
         account.seed_tickets(&mut rng);
         account.seed_setups();
         account.seed_skips();
+        let (start, end) = (account.history_start(), account.history_end());
+        account.seed_ratings(end);
+        account.seed_audits(start, end);
+        account.seed_side_conversations(end);
         account.last_change = account.history_end();
         account
     }
@@ -68,6 +72,13 @@ impl Account {
             forms: Table::default(),
             policies: Table::default(),
             skips: Table::default(),
+            ratings: Table::default(),
+            audits: Table::default(),
+            activities: Table::default(),
+            metric_events: Table::default(),
+            side_conversations: Table::default(),
+            side_events: Table::default(),
+            talks_of: BTreeMap::new(),
             agents: Vec::new(),
             bin: BTreeSet::new(),
             next_person: 0,

@@ -5,6 +5,7 @@ use zendesk_sim::Collection;
 use zenfloe_log::Record;
 use zenfloe_record::{KnownValue, Owner};
 
+use super::proof::is_read_again;
 use super::{Desk, SPEED, still};
 
 #[tokio::test]
@@ -15,7 +16,8 @@ async fn the_whole_account_arrives_as_it_was_sent() {
     desk.prove_complete().await;
     // Nothing has changed, so even what changes silently is the same.
     for collection in Collection::ALL {
-        let raw = desk.bench.topics.raw(collection.name()).await;
+        let mut raw = desk.bench.topics.raw(collection.name()).await;
+        raw.retain(|raw| !is_read_again(raw));
         assert_eq!(
             raw.len(),
             desk.simulator.records(collection).count(),
@@ -65,7 +67,11 @@ fn by_id(records: Vec<impl AsRef<str>>) -> Vec<Value> {
         .iter()
         .map(|json| serde_json::from_str(json.as_ref()).expect("JSON"))
         .collect();
-    records.sort_by_key(|record| record["id"].as_i64());
+    for record in records.iter_mut().filter_map(Value::as_object_mut) {
+        // The truth about an event tells of its conversation as well.
+        record.remove("side_conversations");
+    }
+    records.sort_by_key(|record| record["id"].to_string());
     records
 }
 

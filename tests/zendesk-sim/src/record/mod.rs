@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::account::Account;
 use crate::model::Collection;
 
+mod beside;
 mod event;
 pub(crate) mod field;
 mod group;
@@ -41,6 +42,8 @@ pub(crate) struct Form {
     pub(crate) creator: bool,
     /// Comments within the events, instead of a mark.
     pub(crate) comment_events: bool,
+    /// The side conversation within its newest event: Zendesk never sends it so, the truth is told so.
+    pub(crate) conversations: bool,
 }
 
 impl Form {
@@ -56,6 +59,7 @@ impl Form {
         identities: true,
         creator: true,
         comment_events: true,
+        conversations: true,
     };
 }
 
@@ -104,6 +108,17 @@ impl Account {
             Collection::TicketForms => self.forms.get(id).map(|row| self.write_form(out, row)),
             Collection::SlaPolicies => self.policies.get(id).map(|row| self.write_policy(out, row)),
             Collection::TicketSkips => self.skips.get(id).map(|row| self.write_skip(out, row)),
+            Collection::SatisfactionRatings => self.ratings.get(id).map(|row| self.write_rating(out, row)),
+            Collection::AuditLogs => self.audits.get(id).map(|row| self.write_audit(out, row)),
+            Collection::Activities => self.activities.get(id).map(|row| self.write_activity(out, row)),
+            Collection::TicketMetricEvents => {
+                let row = self.metric_events.get(id);
+                row.map(|row| self.write_metric_event(out, row))
+            }
+            Collection::SideConversations => {
+                let row = self.side_events.get(id);
+                row.map(|row| self.write_side_event(out, row, form))
+            }
             Collection::OrganizationFields => {
                 let row = self.organization_fields.get(id);
                 row.map(|row| write_json(out, &field::KeyedFieldJson::new("organization_fields", row)))

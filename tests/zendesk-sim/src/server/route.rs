@@ -12,6 +12,7 @@ pub(crate) enum Route {
     ShowMany,
     Ticket(i64),
     Comments(i64),
+    SideConversations(i64),
     Me,
     CurrentToken,
     Settings,
@@ -48,6 +49,9 @@ impl Route {
             ["incremental", "users"] => Self::ExportByTime(Collection::Users),
             ["incremental", "ticket_events"] => Self::ExportByTime(Collection::TicketEvents),
             ["incremental", "organizations"] => Self::ExportByTime(Collection::Organizations),
+            ["incremental", "ticket_metric_events"] => Self::ExportByTime(Collection::TicketMetricEvents),
+            ["tickets", "side_conversations", "events"] => Self::ExportByTime(Collection::SideConversations),
+            ["tickets", id, "side_conversations"] => id.parse().map_or(Self::Unknown, Self::SideConversations),
             ["tickets", "show_many"] => Self::ShowMany,
             ["tickets", id, "comments"] => id.parse().map_or(Self::Unknown, Self::Comments),
             ["tickets", id] => id.parse().map_or(Self::Unknown, Self::Ticket),
@@ -56,7 +60,9 @@ impl Route {
             ["account", "settings"] => Self::Settings,
             ["slas", "policies"] => Self::List(Collection::SlaPolicies),
             ["skips"] => Self::List(Collection::TicketSkips),
-            ["ticket_events" | "sla_policies" | "ticket_skips"] => Self::Unknown,
+            ["ticket_events" | "sla_policies" | "ticket_skips" | "ticket_metric_events" | "side_conversations"] => {
+                Self::Unknown
+            }
             [name] => Collection::named(name).map_or(Self::Unknown, Self::List),
             _ => Self::Unknown,
         }
@@ -66,6 +72,7 @@ impl Route {
     pub(crate) fn bucket(self) -> Option<Bucket> {
         match self {
             Self::ExportByCursor(Collection::Users) => Some(Bucket::IncrementalExportsCursor),
+            Self::ExportByTime(Collection::SideConversations) => Some(Bucket::SideConversationEvents),
             Self::ExportByCursor(_) | Self::ExportByTime(_) => Some(Bucket::IncrementalExports),
             Self::List(Collection::Tickets) => Some(Bucket::TicketsIndex),
             Self::Token | Self::Authorize | Self::Control => None,
@@ -93,7 +100,9 @@ mod tests {
         check("/api/v2/groups.json", Route::List(Collection::Groups));
         check("/api/v2/tickets/show_many.json", Route::ShowMany);
         check("/api/v2/tickets/17.json", Route::Ticket(17));
-        check("/api/v2/audit_logs", Route::Unknown);
+        check("/api/v2/audit_logs", Route::List(Collection::AuditLogs));
+        check("/api/v2/tickets/17/side_conversations", Route::SideConversations(17));
+        check("/api/v2/side_conversations", Route::Unknown);
         check("/api/v2/slas/policies", Route::List(Collection::SlaPolicies));
         check("/api/v2/sla_policies", Route::Unknown);
         check("/oauth/tokens", Route::Token);
