@@ -165,7 +165,8 @@ pub(crate) fn is_read_again(raw: &Raw) -> bool {
 /// The side conversation in a record.
 fn talk_of(json: &str) -> Value {
     let mut record: Value = serde_json::from_str(json).expect("JSON");
-    record["side_conversations"][0].take()
+    let talk = record.pointer_mut("/side_conversations/0");
+    talk.map(Value::take).unwrap_or_default()
 }
 
 /// Ids and texts of the comments of an event, or of a thread that was read again.
