@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zenfloe_catalog::{Collection, Vanished};
 use zenfloe_log::TopicSpec;
 use zenfloe_record::{Cursor, Micros, Topic, partition_of};
-use zenfloe_zendesk::{Note, Page, Place, RawRecord, published, wanted_by};
+use zenfloe_zendesk::{Note, Page, Place, RawRecord, published, requests_for, wanted_by};
 
 use crate::errand::{self, Errand, Errands};
 use crate::ledger::{self, Change, Ledger, Seen};
@@ -193,12 +193,13 @@ impl Work {
                 .into_iter()
                 .collect();
         }
-        let mut asked = BTreeSet::new();
-        for record in news {
-            for (number, follow) in self.target.collection.follows.iter().enumerate() {
-                let parent = wanted_by(follow, record);
-                asked.extend(parent.map(|parent| Errand { follow: number, parent }));
-            }
+        let news: Vec<&RawRecord> = news.collect();
+        let mut asked = Vec::new();
+        for (number, follow) in self.target.collection.follows.iter().enumerate() {
+            let parents: BTreeSet<String> = news.iter().filter_map(|record| wanted_by(follow, record)).collect();
+            let parents: Vec<String> = parents.into_iter().collect();
+            let errand = |parent| Errand { follow: number, parent };
+            asked.extend(requests_for(follow, &parents).into_iter().map(errand));
         }
         asked.into_iter().map(|errand| self.errands.ask(errand)).collect()
     }

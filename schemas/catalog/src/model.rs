@@ -110,7 +110,8 @@ pub struct Window {
 }
 
 /// What is read for some records of a collection: an answer's rows are published in the collection's own topic as
-/// objects of their own, which hold the row, alone in an array, under `into`, and beside it what `copy` takes out of it.
+/// objects of their own, which hold the row, alone in an array, under `into`, and beside it what `copy` takes out of it;
+/// without `into` what is copied is all that is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Follow {
@@ -118,9 +119,19 @@ pub struct Follow {
     pub path: String,
     /// The field of a record, and of what is published, that names the parent; it is the partition key as well.
     pub parent: String,
+    /// The parameter that takes the values of as many parents as a page has rows, joined by commas: one request for all
+    /// of them, whose rows must tell their parent. None: one request for each parent.
+    #[serde(default)]
+    pub many: Option<String>,
     /// Any of these holds: the record asks for it. None: every record does.
     #[serde(default)]
     pub when: Vec<Path>,
+    /// A record that has this field asks for nothing.
+    #[serde(default)]
+    pub unless: Option<String>,
+    /// Values of `include`.
+    #[serde(default)]
+    pub include: Vec<String>,
     /// The key of the response's array.
     pub envelope: String,
     /// `list`, `offset` or `whole`.
@@ -130,7 +141,8 @@ pub struct Follow {
     /// The bucket of the request.
     pub bucket: Bucket,
     /// The field under which a row is published.
-    pub into: String,
+    #[serde(default)]
+    pub into: Option<String>,
     /// Fields that are published beside it: their name, and where they stand in the row.
     pub copy: BTreeMap<String, Path>,
 }

@@ -137,13 +137,17 @@ struct FileRecord {
 struct FileFollow {
     path: Spanned<String>,
     parent: Spanned<String>,
+    many: Option<String>,
     #[serde(default)]
     when: Vec<Spanned<String>>,
+    unless: Option<String>,
+    #[serde(default)]
+    include: Vec<String>,
     envelope: String,
     paging: Spanned<Paging>,
     page_size: u32,
     bucket: Bucket,
-    into: String,
+    into: Option<String>,
     copy: BTreeMap<String, Spanned<String>>,
 }
 
@@ -355,8 +359,15 @@ impl FileRecord {
 
 impl FileFollow {
     fn checked(self) -> Result<Follow, Fault> {
-        if !self.path.get_ref().contains(&format!("{{{}}}", self.parent.get_ref())) {
-            return fault(&self.path, format!("it does not name `{{{}}}`", self.parent.get_ref()));
+        let parent = format!("{{{}}}", self.parent.get_ref());
+        if self.many.is_none() && !self.path.get_ref().contains(&parent) {
+            return fault(&self.path, format!("it does not name `{parent}`"));
+        }
+        if self.many.is_some() && !self.copy.contains_key(self.parent.get_ref()) {
+            return fault(
+                &self.parent,
+                "a row of many parents must tell its own: it is not copied".to_owned(),
+            );
         }
         if !self.paging.get_ref().is_complete() {
             return fault(
@@ -368,6 +379,9 @@ impl FileFollow {
         Ok(Follow {
             path: self.path.into_inner(),
             parent: self.parent.into_inner(),
+            many: self.many,
+            unless: self.unless,
+            include: self.include,
             when: self.when.iter().map(path).collect::<Result<_, _>>()?,
             envelope: self.envelope,
             paging: self.paging.into_inner(),

@@ -36,6 +36,8 @@ pub struct Account {
     pub(crate) user_fields: Table<Field>,
     pub(crate) forms: Table<Setup>,
     pub(crate) policies: Table<Setup>,
+    /// Brands and rules.
+    pub(crate) setups: BTreeMap<Collection, Table<Setup>>,
     pub(crate) skips: Table<Skip>,
     pub(crate) ratings: Table<Rating>,
     pub(crate) audits: Table<Audit>,
@@ -116,6 +118,9 @@ impl Account {
             Collection::Activities => self.activities.len(),
             Collection::TicketMetricEvents => self.metric_events.len(),
             Collection::SideConversations => self.side_events.len(),
+            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
+                self.setups.get(&collection).map_or(0, Table::len)
+            }
         }
     }
 

@@ -287,6 +287,7 @@ fn comment(seed: u64, is_public: bool) -> What {
         seed,
         is_public,
         is_redacted: false,
+        is_without_files: false,
     }
 }
 

@@ -28,10 +28,17 @@ pub enum Collection {
     TicketMetricEvents,
     /// Their events, which are what is exported.
     SideConversations,
+    Brands,
+    Macros,
+    Triggers,
+    Views,
 }
 
 impl Collection {
-    /// Every collection.
+    /// Collections that few clients read.
+    pub const MORE: [Self; 4] = [Self::Brands, Self::Macros, Self::Triggers, Self::Views];
+
+    /// Every collection but those few clients read.
     pub const ALL: [Self; 18] = [
         Self::Tickets,
         Self::TicketEvents,
@@ -83,6 +90,10 @@ impl Collection {
             Self::Activities => "activities",
             Self::TicketMetricEvents => "ticket_metric_events",
             Self::SideConversations => "side_conversations",
+            Self::Brands => "brands",
+            Self::Macros => "macros",
+            Self::Triggers => "triggers",
+            Self::Views => "views",
         }
     }
 
@@ -115,7 +126,8 @@ impl Collection {
 
     /// Returns the collection of a name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|collection| collection.name() == name)
+        let mut all = Self::ALL.into_iter().chain(Self::MORE);
+        all.find(|collection| collection.name() == name)
     }
 }
 
@@ -253,6 +265,8 @@ pub(crate) enum What {
         seed: u64,
         is_public: bool,
         is_redacted: bool,
+        /// Its files were taken away.
+        is_without_files: bool,
     },
     Status {
         from: Status,
@@ -273,6 +287,11 @@ pub(crate) enum What {
     /// A comment's text was taken away.
     Redacted {
         comment: i64,
+    },
+    /// A comment's file was taken away.
+    RedactedFile {
+        comment: i64,
+        file: i64,
     },
     /// A clock of the ticket's policy moved: an event without parts.
     SlaClock,
@@ -426,7 +445,7 @@ impl Timed for Membership {
     }
 }
 
-/// A form of tickets or an SLA policy. What is not here is a function of the ordinal.
+/// A form of tickets, an SLA policy, a brand or a rule. What is not here is a function of the ordinal.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) id: i64,

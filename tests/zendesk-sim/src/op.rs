@@ -10,6 +10,7 @@ use crate::directory::{Canary, CanaryClass};
 use crate::fields::{FieldKind, ORGANIZATION_FIELDS};
 use crate::ids::{Kind, mix};
 use crate::model::{Collection, IdentityKind, Role, Status, Ticket, User, What};
+use crate::record::event::{file_of, files};
 use crate::seeded::delete_organization;
 
 /// One change. Where something new is made or chosen, `seed` decides what.
@@ -31,6 +32,8 @@ pub enum Op {
     RestoreTicket { id: i64 },
     /// A comment's text is taken away.
     RedactComment { id: i64, seed: u64 },
+    /// A comment's file is taken away.
+    RedactAttachment { id: i64, seed: u64 },
     /// A new end user.
     CreateUser { seed: u64 },
     /// Notes and fields, now and then the name.
@@ -81,6 +84,14 @@ pub enum Op {
     RenameSlaPolicy { id: i64 },
     /// Disappears silently.
     RemoveSlaPolicy { id: i64 },
+    /// `is_deleted`.
+    DeleteBrand { id: i64 },
+    /// Disappears silently.
+    RemoveMacro { id: i64 },
+    /// Disappears silently.
+    RemoveTrigger { id: i64 },
+    /// Disappears silently.
+    RemoveView { id: i64 },
     /// An agent passes a ticket over.
     SkipTicket { id: i64, seed: u64 },
     /// A rating that was offered is given, or given otherwise; within a month of the offer.
@@ -169,6 +180,7 @@ impl Account {
             Op::ScrubTicket { id } => self.scrub_ticket(at, id),
             Op::RestoreTicket { id } => self.restore_ticket(at, id),
             Op::RedactComment { id, seed } => self.redact_comment(at, id, seed),
+            Op::RedactAttachment { id, seed } => self.redact_attachment(at, id, seed),
             Op::CreateUser { seed } => Ok(self.create_user(at, seed)),
             Op::UpdateUser { id, seed } => self.update_user(at, id, seed),
             Op::DeleteUser { id } => self.on_user(id, |_, user| {
@@ -225,12 +237,17 @@ impl Account {
                 });
                 is_there.then_some(id).ok_or(missing("policy", id))
             }
-            Op::RemoveSlaPolicy { id } => {
-                let last = self.json(Collection::SlaPolicies, id).ok_or(missing("policy", id))?;
-                self.policies.remove(id);
-                let removed = self.removed.entry(Collection::SlaPolicies).or_default();
-                removed.insert(id, last);
-                Ok(id)
+            Op::RemoveSlaPolicy { id } => self.remove_setup(Collection::SlaPolicies, id),
+            Op::RemoveMacro { id } => self.remove_setup(Collection::Macros, id),
+            Op::RemoveTrigger { id } => self.remove_setup(Collection::Triggers, id),
+            Op::RemoveView { id } => self.remove_setup(Collection::Views, id),
+            Op::DeleteBrand { id } => {
+                let brands = self.setups.entry(Collection::Brands).or_default();
+                let is_there = brands.change(id, |brand| {
+                    brand.deleted_at = Some(at);
+                    brand.updated_at = at;
+                });
+                is_there.then_some(id).ok_or(missing("brand", id))
             }
             Op::SkipTicket { id, seed } => {
                 self.tickets.get(id).ok_or(missing("ticket", id))?;
@@ -330,7 +347,7 @@ impl Account {
             if ticket
                 .history
                 .iter()
-                .any(|happening| matches!(happening.what, What::Redacted { .. }))
+                .any(|happening| matches!(happening.what, What::Redacted { .. } | What::RedactedFile { .. }))
             {
                 return Err(refused("ticket", id, "kept for what was redacted in it"));
             }
@@ -385,6 +402,48 @@ impl Account {
             ticket.generated_at = at;
             Ok(())
         })
+    }
+
+    fn redact_attachment(&mut self, at: i64, id: i64, seed: u64) -> Result<i64, OpError> {
+        self.on_ticket(id, |account, ticket| {
+            if matches!(ticket.status, Status::Deleted | Status::Closed) {
+                return Err(refused("ticket", id, ticket.status.name()));
+            }
+            let last = ticket.history.last().map_or(0, |last| last.at);
+            let held = ticket
+                .history
+                .iter_mut()
+                .filter_map(|happening| match &mut happening.what {
+                    What::Comment {
+                        seed, is_without_files, ..
+                    } if happening.at < last.max(at) && files(*seed) > 0 && !*is_without_files => {
+                        Some((happening.id, is_without_files))
+                    }
+                    _ => None,
+                });
+            let mut held: Vec<_> = held.collect();
+            if held.is_empty() {
+                return Err(refused("ticket", id, "without files"));
+            }
+            let (comment, is_without_files) = held.swap_remove(mix(seed) as usize % held.len());
+            *is_without_files = true;
+            let agent = account.agents[0];
+            let file = file_of(comment, 0);
+            account.happen(ticket, at, agent, What::RedactedFile { comment, file });
+            ticket.updated_at = at;
+            ticket.generated_at = at;
+            Ok(())
+        })
+    }
+
+    fn remove_setup(&mut self, collection: Collection, id: i64) -> Result<i64, OpError> {
+        let last = self.json(collection, id).ok_or(missing("setup", id))?;
+        match collection {
+            Collection::SlaPolicies => self.policies.remove(id),
+            _ => self.setups.entry(collection).or_default().remove(id),
+        };
+        self.removed.entry(collection).or_default().insert(id, last);
+        Ok(id)
     }
 
     fn create_user(&mut self, at: i64, seed: u64) -> i64 {

@@ -131,6 +131,10 @@ impl Account {
             704..708 => Op::CloseSideConversation {
                 id: any(&self.side_conversations, rng),
             },
+            708..712 => Op::RedactAttachment {
+                id: any(&self.tickets, rng),
+                seed,
+            },
             _ => Op::UpdateTicket {
                 id: any(&self.tickets, rng),
                 seed,

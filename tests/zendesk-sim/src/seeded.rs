@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::cast::Cast;
 use crate::fields::{self, Field, FieldKind};
 use crate::ids::{Counters, Kind, mix};
-use crate::model::{Group, Membership, Organization, Role, Setup, Skip, Status};
+use crate::model::{Collection, Group, Membership, Organization, Role, Setup, Skip, Status};
 use crate::spec::AccountSpec;
 use crate::table::Table;
 
@@ -71,6 +71,7 @@ impl Account {
             user_fields: Table::default(),
             forms: Table::default(),
             policies: Table::default(),
+            setups: BTreeMap::new(),
             skips: Table::default(),
             ratings: Table::default(),
             audits: Table::default(),
@@ -160,6 +161,18 @@ impl Account {
         {
             let policy = self.setup(Kind::Policy, ordinal as u64, name, at);
             self.policies.put(policy);
+        }
+        let kinds = [
+            (Collection::Brands, Kind::Brand),
+            (Collection::Macros, Kind::Macro),
+            (Collection::Triggers, Kind::Trigger),
+            (Collection::Views, Kind::View),
+        ];
+        for (collection, kind) in kinds {
+            for ordinal in 0..6 {
+                let setup = self.setup(kind, ordinal, &format!("{} {ordinal}", collection.name()), at);
+                self.setups.entry(collection).or_default().put(setup);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use crate::beside::Moment;
 use crate::model::{Collection, Status};
 use crate::record::Form;
 use crate::server::Shared;
+use crate::table::Table;
 
 /// The latest state of one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -115,6 +116,9 @@ impl Account {
             Collection::Activities => self.activities.ids(),
             Collection::TicketMetricEvents => self.metric_events.ids(),
             Collection::SideConversations => self.side_events.ids(),
+            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
+                self.setups.get(&collection).map(Table::ids).unwrap_or_default()
+            }
         }
     }
 
@@ -141,6 +145,8 @@ impl Account {
             Collection::TicketSkips => self.skips.get(id).map(|row| row.ticket),
             Collection::SatisfactionRatings => self.ratings.get(id).map(|row| row.ticket),
             Collection::SideConversations => self.side_events.get(id).map(|row| row.ticket),
+            Collection::TicketMetricEvents => self.metric_events.get(id).map(|row| row.ticket),
+            Collection::Activities => self.activities.get(id).map(|row| row.ticket),
             _ => None,
         };
         let ticket = ticket.and_then(|ticket| self.tickets.get(ticket));
@@ -155,6 +161,10 @@ impl Account {
             Collection::Organizations => self.organizations.get(id).is_some_and(|row| row.deleted_at.is_some()),
             Collection::Groups => self.groups.get(id).is_some_and(|row| row.is_deleted),
             Collection::TicketForms => self.forms.get(id).is_some_and(|row| row.deleted_at.is_some()),
+            Collection::Brands => {
+                let row = self.setups.get(&collection).and_then(|rows| rows.get(id));
+                row.is_some_and(|row| row.deleted_at.is_some())
+            }
             Collection::TicketMetricEvents => {
                 let row = self.metric_events.get(id);
                 row.is_some_and(|row| matches!(row.what, Moment::Breach { is_void: true }))

@@ -1,7 +1,9 @@
 //! The command line as a person uses it.
 
 mod bench;
+mod clocks;
 mod commands;
+mod deletions;
 mod demo;
 mod faults;
 mod import;

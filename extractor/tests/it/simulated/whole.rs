@@ -227,6 +227,64 @@ async fn a_redacted_comment_is_read_again_once() {
 }
 
 #[tokio::test]
+async fn clocks_that_exports_leave_out_are_asked_for_a_hundred_at_once() {
+    let config = zendesk_sim::SimConfig {
+        exports_slas: false,
+        ..still(250, 8)
+    };
+    let desk = Desk::start(config, SPEED);
+    desk.pass().await;
+    let asked = |desk: &Desk| {
+        let requests = desk.simulator.requests();
+        requests
+            .iter()
+            .filter(|request| request.path.ends_with("show_many"))
+            .count()
+    };
+    let pages = desk.simulator.requests();
+    let pages = pages
+        .iter()
+        .filter(|request| request.path.ends_with("tickets/cursor") && request.rows > 0);
+    assert_eq!(asked(&desk), pages.count(), "one for each page of a hundred");
+    let raw = desk.bench.topics.raw("tickets").await;
+    let clocks: std::collections::BTreeMap<String, Value> = raw
+        .iter()
+        .filter(|raw| is_read_again(raw))
+        .map(|raw| (raw.key.clone(), serde_json::from_str(&raw.json).expect("JSON")))
+        .collect();
+    let mut read = 0;
+    for truth in desk.simulator.records(Collection::Tickets) {
+        let ticket: Value = serde_json::from_str(&truth.json).expect("JSON");
+        let held = clocks.get(&truth.id.to_string());
+        assert_eq!(held.is_some(), !truth.is_deleted, "ticket {}", truth.id);
+        if let Some(held) = held {
+            assert_eq!(
+                (&held["slas"], &held["updated_at"]),
+                (&ticket["slas"], &ticket["updated_at"])
+            );
+            read += 1;
+        }
+    }
+    assert!(read > 200, "{read} tickets with clocks");
+    let before = asked(&desk);
+    desk.pass().await;
+    assert_eq!(asked(&desk), before, "nothing has changed");
+    let id = *clocks
+        .keys()
+        .next()
+        .expect("one")
+        .parse::<i64>()
+        .as_ref()
+        .expect("an id");
+    desk.simulator
+        .apply(zendesk_sim::Op::SystemUpdate { id })
+        .expect("a ticket");
+    desk.settle();
+    desk.pass().await;
+    assert_eq!(asked(&desk), before + 1, "the clocks of what has changed alone");
+}
+
+#[tokio::test]
 async fn every_change_arrives_once() {
     let desk = Desk::start(still(400, 2), SPEED);
     desk.pass().await;

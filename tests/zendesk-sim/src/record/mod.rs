@@ -6,7 +6,7 @@ use crate::account::Account;
 use crate::model::Collection;
 
 mod beside;
-mod event;
+pub(crate) mod event;
 pub(crate) mod field;
 mod group;
 mod identity;
@@ -114,6 +114,10 @@ impl Account {
             Collection::TicketMetricEvents => {
                 let row = self.metric_events.get(id);
                 row.map(|row| self.write_metric_event(out, row))
+            }
+            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
+                let row = self.setups.get(&collection).and_then(|rows| rows.get(id));
+                row.map(|row| self.write_setup(out, collection, row))
             }
             Collection::SideConversations => {
                 let row = self.side_events.get(id);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{HOME, write_json};
 use crate::account::Account;
-use crate::model::{Setup, Skip};
+use crate::model::{Collection, Setup, Skip};
 use crate::stamp::Stamp;
 use crate::text::Prose;
 
@@ -52,6 +52,31 @@ impl Account {
             "metric_settings": {"first_reply_time": {"activate_on_ticket_created_for_end_user": false}},
             "created_at": Stamp(policy.created_at), "updated_at": Stamp(policy.updated_at),
         });
+        write_json(out, &json);
+    }
+
+    /// Appends a brand or a rule.
+    pub(super) fn write_setup(&self, out: &mut Vec<u8>, collection: Collection, setup: &Setup) {
+        let url = format!("{HOME}/{}/{}.json", collection.name(), setup.id);
+        let mut json = json!({
+            "url": url, "id": setup.id, "active": setup.deleted_at.is_none(), "default": setup.ordinal == 0,
+            "position": setup.ordinal, "created_at": Stamp(setup.created_at), "updated_at": Stamp(setup.updated_at),
+        });
+        let more = match collection {
+            Collection::Brands => json!({
+                "name": setup.name, "brand_url": "https://simulated.zendesk.com", "subdomain": "simulated",
+                "host_mapping": null, "is_deleted": setup.deleted_at.is_some(), "has_help_center": false,
+                "help_center_state": "disabled", "ticket_form_ids": self.forms.ids(), "signature_template": "{{agent.signature}}",
+                "logo": null,
+            }),
+            _ => json!({
+                "title": setup.name, "raw_title": setup.name,
+                "description": Prose::new(&self.cast, setup.id.unsigned_abs()).note(), "restriction": null,
+                "actions": [{"field": "status", "value": "solved"}], "conditions": {"all": [], "any": []},
+            }),
+        };
+        let json = json.as_object_mut().expect("an object");
+        json.extend(more.as_object().expect("an object").clone());
         write_json(out, &json);
     }
 

@@ -204,6 +204,10 @@ fn scopes(collection: Collection) -> &'static [&'static str] {
         | Collection::TicketSkips
         | Collection::SatisfactionRatings
         | Collection::Activities
-        | Collection::SideConversations => &[],
+        | Collection::SideConversations
+        | Collection::Brands
+        | Collection::Macros
+        | Collection::Views => &[],
+        Collection::Triggers => &["triggers:read"],
     }
 }

@@ -83,6 +83,7 @@ impl Account {
                 ticket.is_some_and(|ticket| !ticket.is_archived) && !self.is_deleted(collection, id)
             }
             Collection::Groups => query.get("exclude_deleted") == Some("false") || !self.is_deleted(collection, id),
+            Collection::Brands => query.says_true("include_deleted") || !self.is_deleted(collection, id),
             Collection::Users | Collection::Organizations => !self.is_deleted(collection, id),
             collection if collection.is_window() => self.is_within(collection, id, query),
             _ => true,
@@ -141,6 +142,12 @@ impl Account {
             Collection::SatisfactionRatings => beyond(&self.ratings, from, way),
             Collection::AuditLogs => beyond(&self.audits, from, way),
             Collection::Activities => beyond(&self.activities, from, way),
+            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
+                match self.setups.get(&collection) {
+                    Some(rows) => beyond(rows, from, way),
+                    None => Box::new(std::iter::empty()),
+                }
+            }
             Collection::TicketMetricEvents | Collection::SideConversations => Box::new(std::iter::empty()),
         }
     }
