@@ -59,7 +59,9 @@ impl Stage {
         let mut out = Vec::with_capacity(page.records.len() + 4);
         let mut letters = 0;
         let mut people = Vec::new();
-        for (_, record) in page.records.iter().enumerate().filter(|(index, _)| is_news(*index)) {
+        let is_published = job.track == Track::Errands || !work.target.collection.endpoint.only_follows;
+        let published = page.records.iter().enumerate().filter(|_| is_published);
+        for (_, record) in published.filter(|(index, _)| is_news(*index)) {
             let (append, is_letter) = self.publisher.record(&work.target, record, times, &page.request);
             letters += u64::from(is_letter);
             out.push(append);

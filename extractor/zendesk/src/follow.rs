@@ -1,10 +1,9 @@
 //! What is read for some records of a collection, one request each, and the form in which it is published.
 
-use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
-use zenfloe_catalog::{Collection, Endpoint, Follow, Path, Step};
+use zenfloe_catalog::{Collection, Condition, Endpoint, Expected, Follow, Path, Step};
 
 use crate::envelope::{record_key, text_at};
 use crate::{RawRecord, scan};
@@ -13,6 +12,7 @@ use crate::{RawRecord, scan};
 pub fn wanted_by(follow: &Follow, record: &RawRecord) -> Option<String> {
     let has = |field: &String| scan::find(&record.json, [field.as_str()]).is_some();
     let is_wanted = !follow.unless.as_ref().is_some_and(has)
+        && follow.only.as_ref().is_none_or(|only| is_so(only, &record.json))
         && (follow.when.is_empty() || follow.when.iter().any(|path| holds(path, &record.json)));
     let parent = is_wanted.then(|| scan::find(&record.json, [follow.parent.as_str()]).and_then(scan::text_of));
     // The value becomes a part of an address.
@@ -36,7 +36,7 @@ pub fn requests_for(follow: &Follow, parents: &[String]) -> Vec<String> {
 
 /// The collection whose pages are what is read for a parent, or for many ([`requests_for`]).
 pub fn collection_of(collection: &Collection, follow: &Follow, parent: &str) -> Collection {
-    let params = follow.many.iter().map(|name| (name.clone(), parent.to_owned()));
+    let parents = follow.many.iter().map(|name| (name.clone(), parent.to_owned()));
     Collection {
         name: format!("{} ({})", collection.name, follow.envelope),
         endpoint: Endpoint {
@@ -45,7 +45,7 @@ pub fn collection_of(collection: &Collection, follow: &Follow, parent: &str) -> 
             window: None,
             envelope: follow.envelope.clone(),
             page_size: follow.page_size,
-            params: params.collect(),
+            params: follow.params.clone().into_iter().chain(parents).collect(),
             include: follow.include.clone(),
             ends_by_next_page: false,
             settles_after: None,
@@ -63,7 +63,7 @@ pub fn collection_of(collection: &Collection, follow: &Follow, parent: &str) -> 
 pub fn published(collection: &Collection, follow: &Follow, parent: &str, row: &[u8]) -> RawRecord {
     let mut json = Vec::with_capacity(row.len() + 128);
     if follow.many.is_none() {
-        member(&mut json, &follow.parent);
+        member(&mut json, follow.parent_as.as_ref().unwrap_or(&follow.parent));
         let is_number = parent.parse::<i64>().is_ok_and(|number| number.to_string() == parent);
         let quote: &[u8] = if is_number { b"" } else { b"\"" };
         json.extend([quote, parent.as_bytes(), quote].concat());
@@ -73,6 +73,10 @@ pub fn published(collection: &Collection, follow: &Follow, parent: &str, row: &[
             member(&mut json, name);
             json.extend_from_slice(value);
         }
+    }
+    if let Some(mark) = &follow.mark {
+        member(&mut json, mark);
+        json.extend_from_slice(b"true");
     }
     if let Some(into) = &follow.into {
         member(&mut json, into);
@@ -107,6 +111,17 @@ fn value_at<'r>(path: &Path, row: &'r [u8]) -> Option<&'r [u8]> {
         Step::Element { .. } => None,
     });
     scan::find(row, keys)
+}
+
+/// Claims that a field of a record is what it must be.
+fn is_so(condition: &Condition, json: &[u8]) -> bool {
+    let found = value_at(&condition.path, json);
+    match (&condition.is, found) {
+        (Expected::Bool(wanted), Some(found)) => found == if *wanted { &b"true"[..] } else { b"false" },
+        (Expected::Text(wanted), Some(found)) => scan::text_of(found).as_ref() == Some(wanted),
+        (Expected::Present, Some(found)) => found != b"null",
+        (_, None) => false,
+    }
 }
 
 /// Claims that something stands at a path, selectors included.
@@ -192,9 +207,40 @@ mod tests {
         let made = published(collection, follow, "7,8", row);
         assert_eq!(
             std::str::from_utf8(&made.json).expect("text"),
-            r#"{"id":8,"slas":{"policy_metrics":[]},"updated_at":"2026-01-01T00:00:00Z"}"#
+            r#"{"id":8,"slas":{"policy_metrics":[]},"updated_at":"2026-01-01T00:00:00Z","only_clocks":true}"#
         );
         assert_eq!((made.key, made.partition_key), (b"8".to_vec(), b"8".to_vec()));
+    }
+
+    #[test]
+    fn conversations_are_asked_for_of_messaging_tickets_alone() {
+        let collection = Catalog::builtin().collection("conversation_logs").expect("tier 2");
+        let follow = &collection.follows[0];
+        let wanted = |json: &str| wanted_by(follow, &record(json));
+        assert_eq!(
+            wanted(r#"{"id":42,"from_messaging_channel":true}"#).as_deref(),
+            Some("42")
+        );
+        for other in [
+            r#"{"id":42,"from_messaging_channel":false}"#,
+            r#"{"id":42,"from_messaging_channel":null}"#,
+            r#"{"id":42}"#,
+        ] {
+            assert_eq!(wanted(other), None, "{other}");
+        }
+        let asked = collection_of(collection, follow, "42").endpoint;
+        assert_eq!(
+            (asked.path.as_str(), asked.params["sort"].as_str()),
+            ("/api/v2/tickets/42/conversation_log", "created_at")
+        );
+        let made = published(
+            collection,
+            follow,
+            "42",
+            br#"{"id":"01J9","created_at":"2026-01-01T00:00:00Z"}"#,
+        );
+        assert!(made.json.starts_with(br#"{"ticket_id":42,"created_at":"#));
+        assert_eq!((made.key, made.partition_key), (b"01J9".to_vec(), b"42".to_vec()));
     }
 
     #[test]

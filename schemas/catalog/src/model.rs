@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub ends_by_next_page: bool,
     /// Rows younger than this many seconds are left to the next poll: others may still come before them.
     pub settles_after: Option<u32>,
+    /// Its records are not published: they tell what is to be read ([`Follow`]), and that is all there is.
+    pub only_follows: bool,
     /// The rate bucket that a request counts against, besides the account's.
     pub bucket: Bucket,
     /// The plan that has it, in Zendesk's words; `any` for every plan.
@@ -123,12 +125,21 @@ pub struct Follow {
     /// of them, whose rows must tell their parent. None: one request for each parent.
     #[serde(default)]
     pub many: Option<String>,
-    /// Any of these holds: the record asks for it. None: every record does.
+    /// The field that names the parent in what is published, where it is called otherwise there.
+    #[serde(default)]
+    pub parent_as: Option<String>,
+    /// The record asks for it only where this holds.
+    #[serde(default)]
+    pub only: Option<Condition>,
+    /// Any of these is there: the record asks for it. None: every record does.
     #[serde(default)]
     pub when: Vec<Path>,
     /// A record that has this field asks for nothing.
     #[serde(default)]
     pub unless: Option<String>,
+    /// Fixed query parameters.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
     /// Values of `include`.
     #[serde(default)]
     pub include: Vec<String>,
@@ -140,6 +151,9 @@ pub struct Follow {
     pub page_size: u32,
     /// The bucket of the request.
     pub bucket: Bucket,
+    /// A field that says, being `true`, that what is published is no record of the collection itself.
+    #[serde(default)]
+    pub mark: Option<String>,
     /// The field under which a row is published.
     #[serde(default)]
     pub into: Option<String>,
@@ -336,6 +350,8 @@ pub enum Rows {
     Record,
     /// The record is the row where it has this field.
     RecordWith(Path),
+    /// The record is the row unless it has this field.
+    RecordUnless(Path),
     /// The object at this path is the row: absent gives no row, null a row of nulls.
     Object(Path),
     /// Each element of arrays is a row; absent or null gives none.

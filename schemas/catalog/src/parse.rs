@@ -110,6 +110,8 @@ struct FileEndpoint {
     #[serde(default)]
     ends_by_next_page: bool,
     settles_after: Option<u32>,
+    #[serde(default)]
+    only_follows: bool,
     bucket: Bucket,
     plan: String,
     role: String,
@@ -137,16 +139,21 @@ struct FileRecord {
 struct FileFollow {
     path: Spanned<String>,
     parent: Spanned<String>,
+    parent_as: Option<String>,
     many: Option<String>,
+    only: Option<FileCondition>,
     #[serde(default)]
     when: Vec<Spanned<String>>,
     unless: Option<String>,
+    #[serde(default)]
+    params: BTreeMap<String, String>,
     #[serde(default)]
     include: Vec<String>,
     envelope: String,
     paging: Spanned<Paging>,
     page_size: u32,
     bucket: Bucket,
+    mark: Option<String>,
     into: Option<String>,
     copy: BTreeMap<String, Spanned<String>>,
 }
@@ -177,6 +184,7 @@ struct FileTable {
     name: Spanned<String>,
     doc: String,
     r#where: Option<Spanned<String>>,
+    unless: Option<Spanned<String>>,
     object: Option<Spanned<String>>,
     each: Option<Spanned<OneOrMore>>,
     #[serde(default)]
@@ -325,6 +333,7 @@ impl FileEndpoint {
             include: self.include,
             ends_by_next_page: self.ends_by_next_page,
             settles_after: self.settles_after,
+            only_follows: self.only_follows,
             bucket: self.bucket,
             plan: self.plan,
             role: self.role,
@@ -335,12 +344,6 @@ impl FileEndpoint {
 
 impl FileRecord {
     fn checked(self) -> Result<RecordShape, Fault> {
-        let condition = |written: FileCondition| {
-            Ok(Condition {
-                path: path(&written.path)?,
-                is: written.is,
-            })
-        };
         Ok(RecordShape {
             key: self.key.iter().map(path).collect::<Result<_, _>>()?,
             partition_key: path(&self.partition_key)?,
@@ -379,7 +382,10 @@ impl FileFollow {
         Ok(Follow {
             path: self.path.into_inner(),
             parent: self.parent.into_inner(),
+            parent_as: self.parent_as,
             many: self.many,
+            only: self.only.map(condition).transpose()?,
+            params: self.params,
             unless: self.unless,
             include: self.include,
             when: self.when.iter().map(path).collect::<Result<_, _>>()?,
@@ -387,16 +393,28 @@ impl FileFollow {
             paging: self.paging.into_inner(),
             page_size: self.page_size,
             bucket: self.bucket,
+            mark: self.mark,
             into: self.into,
             copy: copy.collect::<Result<_, _>>()?,
         })
     }
 }
 
+fn condition(written: FileCondition) -> Result<Condition, Fault> {
+    Ok(Condition {
+        path: path(&written.path)?,
+        is: written.is,
+    })
+}
+
 /// The rows that a table's file asks for.
 fn rows(table: &FileTable) -> Result<Rows, Fault> {
     match (&table.r#where, &table.object, &table.each) {
-        (None, None, None) => Ok(Rows::Record),
+        (None, None, None) => match &table.unless {
+            None => Ok(Rows::Record),
+            Some(unless) => Ok(Rows::RecordUnless(path(unless)?)),
+        },
+        _ if table.unless.is_some() => fault(&table.name, "`unless` stands alone".to_owned()),
         (Some(with), None, None) => Ok(Rows::RecordWith(path(with)?)),
         (None, Some(object), None) => Ok(Rows::Object(path(object)?)),
         (None, None, Some(each)) => {

@@ -121,6 +121,7 @@ impl Account {
             Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
                 self.setups.get(&collection).map_or(0, Table::len)
             }
+            Collection::ConversationLogs => self.ids(collection).len(),
         }
     }
 

@@ -32,11 +32,19 @@ pub enum Collection {
     Macros,
     Triggers,
     Views,
+    /// Their entries.
+    ConversationLogs,
 }
 
 impl Collection {
     /// Collections that few clients read.
-    pub const MORE: [Self; 4] = [Self::Brands, Self::Macros, Self::Triggers, Self::Views];
+    pub const MORE: [Self; 5] = [
+        Self::Brands,
+        Self::Macros,
+        Self::Triggers,
+        Self::Views,
+        Self::ConversationLogs,
+    ];
 
     /// Every collection but those few clients read.
     pub const ALL: [Self; 18] = [
@@ -94,6 +102,7 @@ impl Collection {
             Self::Macros => "macros",
             Self::Triggers => "triggers",
             Self::Views => "views",
+            Self::ConversationLogs => "conversation_logs",
         }
     }
 
@@ -224,6 +233,11 @@ impl Timed for Ticket {
 }
 
 impl Ticket {
+    /// Claims that it began in messaging: every eighth.
+    pub(crate) fn is_messaging(&self) -> bool {
+        crate::ids::mix(self.seed ^ 0x3e55).is_multiple_of(8)
+    }
+
     /// Comments of the thread, the description included.
     pub(crate) fn comments(&self) -> usize {
         let is_comment = |happening: &&Happening| matches!(happening.what, What::Comment { .. });

@@ -119,6 +119,7 @@ impl Account {
             Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
                 self.setups.get(&collection).map(Table::ids).unwrap_or_default()
             }
+            Collection::ConversationLogs => self.entries(),
         }
     }
 

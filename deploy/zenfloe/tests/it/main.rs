@@ -3,6 +3,7 @@
 mod bench;
 mod clocks;
 mod commands;
+mod conversations;
 mod deletions;
 mod demo;
 mod faults;

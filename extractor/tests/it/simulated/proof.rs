@@ -160,9 +160,9 @@ impl Desk {
 /// Claims that it is a comment of a thread that was read again, a side conversation that was read for its events, or the
 /// clocks of a ticket that were read by themselves.
 pub(crate) fn is_read_again(raw: &Raw) -> bool {
-    let has = |name: &str| raw.json.contains(&format!("\"{name}\":"));
-    let are_clocks = has("slas") && !has("status");
-    are_clocks || raw.json.contains("\"comments\":[") || raw.json.contains("\"side_conversations\":[")
+    raw.json.contains("\"only_clocks\":true")
+        || raw.json.contains("\"comments\":[")
+        || raw.json.contains("\"side_conversations\":[")
 }
 
 /// The side conversation in a record.

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod field;
 mod group;
 mod identity;
+mod log;
 mod membership;
 mod metric_set;
 pub(crate) mod organization;
@@ -119,6 +120,7 @@ impl Account {
                 let row = self.setups.get(&collection).and_then(|rows| rows.get(id));
                 row.map(|row| self.write_setup(out, collection, row))
             }
+            Collection::ConversationLogs => self.write_entry(out, id),
             Collection::SideConversations => {
                 let row = self.side_events.get(id);
                 row.map(|row| self.write_side_event(out, row, form))

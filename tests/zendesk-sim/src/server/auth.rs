@@ -193,7 +193,8 @@ fn scopes(collection: Collection) -> &'static [&'static str] {
         | Collection::TicketEvents
         | Collection::TicketFields
         | Collection::TicketForms
-        | Collection::TicketMetricEvents => &["tickets:read"],
+        | Collection::TicketMetricEvents
+        | Collection::ConversationLogs => &["tickets:read"],
         Collection::AuditLogs => &["auditlogs:read"],
         Collection::Users | Collection::UserFields => &["users:read"],
         Collection::Organizations | Collection::OrganizationFields => &["organizations:read"],

@@ -148,7 +148,9 @@ impl Account {
                     None => Box::new(std::iter::empty()),
                 }
             }
-            Collection::TicketMetricEvents | Collection::SideConversations => Box::new(std::iter::empty()),
+            Collection::TicketMetricEvents | Collection::SideConversations | Collection::ConversationLogs => {
+                Box::new(std::iter::empty())
+            }
         }
     }
 }

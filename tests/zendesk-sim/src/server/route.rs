@@ -13,6 +13,7 @@ pub(crate) enum Route {
     Ticket(i64),
     Comments(i64),
     SideConversations(i64),
+    ConversationLog(i64),
     Me,
     CurrentToken,
     Settings,
@@ -51,6 +52,7 @@ impl Route {
             ["incremental", "organizations"] => Self::ExportByTime(Collection::Organizations),
             ["incremental", "ticket_metric_events"] => Self::ExportByTime(Collection::TicketMetricEvents),
             ["tickets", "side_conversations", "events"] => Self::ExportByTime(Collection::SideConversations),
+            ["tickets", id, "conversation_log"] => id.parse().map_or(Self::Unknown, Self::ConversationLog),
             ["tickets", id, "side_conversations"] => id.parse().map_or(Self::Unknown, Self::SideConversations),
             ["tickets", "show_many"] => Self::ShowMany,
             ["tickets", id, "comments"] => id.parse().map_or(Self::Unknown, Self::Comments),
@@ -60,9 +62,9 @@ impl Route {
             ["account", "settings"] => Self::Settings,
             ["slas", "policies"] => Self::List(Collection::SlaPolicies),
             ["skips"] => Self::List(Collection::TicketSkips),
-            ["ticket_events" | "sla_policies" | "ticket_skips" | "ticket_metric_events" | "side_conversations"] => {
-                Self::Unknown
-            }
+            // Their addresses are others than their names.
+            ["ticket_events" | "sla_policies" | "ticket_skips"] => Self::Unknown,
+            ["ticket_metric_events" | "side_conversations" | "conversation_logs"] => Self::Unknown,
             [name] => Collection::named(name).map_or(Self::Unknown, Self::List),
             _ => Self::Unknown,
         }

@@ -1,4 +1,4 @@
-//! The side conversations of one ticket.
+//! The side conversations of one ticket, and the log of its own conversation.
 
 use serde_json::json;
 
@@ -36,4 +36,28 @@ pub(crate) fn of_ticket(shared: &Shared, ticket: i64, query: &Query, address: &s
         (skipped + count < all.len()).then(|| query.address(address, &["page"], &[("page", &(page + 1).to_string())]));
     let body = json!({"side_conversations": rows, "count": all.len(), "next_page": next, "previous_page": null});
     Ok(Answer::page(body.to_string().into_bytes(), count).into())
+}
+
+/// `tickets/<id>/conversation_log`, oldest first, by cursor; of a deleted ticket there is none to find.
+pub(crate) fn log_of_ticket(shared: &Shared, ticket: i64, query: &Query) -> Result<Served, Answer> {
+    let account = shared.read();
+    let held = account.tickets.get(ticket);
+    let held = held
+        .filter(|_| !account.is_deleted(Collection::Tickets, ticket))
+        .ok_or_else(Answer::no_such_record)?;
+    let size = query.number("page[size]").and_then(|size| usize::try_from(size).ok());
+    let size = size.unwrap_or(LARGEST).clamp(1, LARGEST);
+    let from = match query.get("page[after]") {
+        Some(text) => text.parse::<usize>().map_err(|_| Answer::invalid_cursor())?,
+        None => 0,
+    };
+    let all = account.log(held);
+    let page: Vec<_> = all.iter().skip(from).take(size).collect();
+    let after = from + page.len();
+    let rows = page.len();
+    let body = json!({
+        "events": page, "links": {"next": null, "prev": null},
+        "meta": {"has_more": after < all.len(), "after_cursor": after.to_string(), "before_cursor": null},
+    });
+    Ok(Answer::page(body.to_string().into_bytes(), rows).into())
 }
