@@ -174,7 +174,7 @@ impl Request {
             Route::SideConversations(id) => {
                 caller.has_role(Role::Agent)?;
                 caller.has_scope(&["tickets:read"])?;
-                talks::of_ticket(shared, id, query, &address)
+                talks::of_ticket(shared, id, query, address)
             }
             Route::Settings => {
                 caller.has_role(Role::Agent)?;
