@@ -1,5 +1,6 @@
 //! What is read for some records of a collection, one request each, and the form in which it is published.
 
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -48,6 +49,7 @@ pub fn collection_of(collection: &Collection, follow: &Follow, parent: &str) -> 
             params: follow.params.clone().into_iter().chain(parents).collect(),
             include: follow.include.clone(),
             ends_by_next_page: false,
+            ends_by_short_page: false,
             settles_after: None,
             bucket: follow.bucket,
             ..collection.endpoint.clone()
@@ -95,6 +97,22 @@ pub fn published(collection: &Collection, follow: &Follow, parent: &str, row: &[
         partition_key: partition_key.into_bytes(),
         json,
     }
+}
+
+/// A whole set as it is published: an object with the parent's value and all rows, byte for byte, in an array.
+pub fn published_set(collection: &Collection, follow: &Follow, parent: &str, rows: &[RawRecord]) -> RawRecord {
+    let joined = rows.iter().map(|row| row.json.as_ref()).collect::<Vec<_>>().join(&b',');
+    let mut set = published(
+        collection,
+        &Follow {
+            copy: BTreeMap::new(),
+            ..follow.clone()
+        },
+        parent,
+        &joined,
+    );
+    set.key = record_key(&set.json, &collection.record.key);
+    set
 }
 
 /// Begins the next member of the object, or the object with it.
@@ -241,6 +259,20 @@ mod tests {
         );
         assert!(made.json.starts_with(br#"{"ticket_id":42,"created_at":"#));
         assert_eq!((made.key, made.partition_key), (b"01J9".to_vec(), b"42".to_vec()));
+    }
+
+    #[test]
+    fn a_set_is_published_as_one_record() {
+        let collection = Catalog::builtin().collection("schedules").expect("tier 2");
+        let follow = &collection.follows[0];
+        let rows = [record(r#"{"id":1}"#), record(r#"{"id":2}"#)];
+        let set = |rows: &[RawRecord]| published_set(collection, follow, "8", rows);
+        assert_eq!(&set(&rows).json[..], br#"{"id":8,"holidays":[{"id":1},{"id":2}]}"#);
+        assert_eq!(&set(&[]).json[..], br#"{"id":8,"holidays":[]}"#, "an empty set is one");
+        assert_eq!(
+            (set(&rows).key, set(&rows).partition_key),
+            (b"8".to_vec(), b"8".to_vec())
+        );
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct Endpoint {
     /// Of a time export: it has no `end_of_stream` and ends where `next_page` is null; its `end_time` may lie behind
     /// rows that are still to come and is not heeded.
     pub ends_by_next_page: bool,
+    /// Of a time export: it has no `end_of_stream` and ends with a page of fewer rows than it could hold.
+    pub ends_by_short_page: bool,
     /// Rows younger than this many seconds are left to the next poll: others may still come before them.
     pub settles_after: Option<u32>,
     /// Its records are not published: they tell what is to be read ([`Follow`]), and that is all there is.
@@ -151,6 +153,10 @@ pub struct Follow {
     pub page_size: u32,
     /// The bucket of the request.
     pub bucket: Bucket,
+    /// The answer is a whole set, and all of it is published as one record under the parent's key, when it is not what it
+    /// was. Every row of a list asks for it each time. Of `whole` answers, with `into`.
+    #[serde(default)]
+    pub set: bool,
     /// A field that says, being `true`, that what is published is no record of the collection itself.
     #[serde(default)]
     pub mark: Option<String>,

@@ -109,6 +109,8 @@ struct FileEndpoint {
     include: Vec<String>,
     #[serde(default)]
     ends_by_next_page: bool,
+    #[serde(default)]
+    ends_by_short_page: bool,
     settles_after: Option<u32>,
     #[serde(default)]
     only_follows: bool,
@@ -153,8 +155,11 @@ struct FileFollow {
     paging: Spanned<Paging>,
     page_size: u32,
     bucket: Bucket,
+    #[serde(default)]
+    set: bool,
     mark: Option<String>,
     into: Option<String>,
+    #[serde(default)]
     copy: BTreeMap<String, Spanned<String>>,
 }
 
@@ -332,6 +337,7 @@ impl FileEndpoint {
             params: self.params,
             include: self.include,
             ends_by_next_page: self.ends_by_next_page,
+            ends_by_short_page: self.ends_by_short_page,
             settles_after: self.settles_after,
             only_follows: self.only_follows,
             bucket: self.bucket,
@@ -378,6 +384,9 @@ impl FileFollow {
                 "what is followed is a `list`, `offset` or `whole`".to_owned(),
             );
         }
+        if self.set && (*self.paging.get_ref() != Paging::Whole || self.into.is_none()) {
+            return fault(&self.paging, "a set comes `whole` and goes `into` a field".to_owned());
+        }
         let copy = self.copy.iter().map(|(name, from)| Ok((name.clone(), path(from)?)));
         Ok(Follow {
             path: self.path.into_inner(),
@@ -393,6 +402,7 @@ impl FileFollow {
             paging: self.paging.into_inner(),
             page_size: self.page_size,
             bucket: self.bucket,
+            set: self.set,
             mark: self.mark,
             into: self.into,
             copy: copy.collect::<Result<_, _>>()?,

@@ -38,6 +38,8 @@ pub struct Account {
     pub(crate) policies: Table<Setup>,
     /// Brands and rules.
     pub(crate) setups: BTreeMap<Collection, Table<Setup>>,
+    /// The holidays of each schedule, with the day of each.
+    pub(crate) holidays: BTreeMap<i64, BTreeMap<i64, i64>>,
     pub(crate) skips: Table<Skip>,
     pub(crate) ratings: Table<Rating>,
     pub(crate) audits: Table<Audit>,
@@ -118,9 +120,11 @@ impl Account {
             Collection::Activities => self.activities.len(),
             Collection::TicketMetricEvents => self.metric_events.len(),
             Collection::SideConversations => self.side_events.len(),
-            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
-                self.setups.get(&collection).map_or(0, Table::len)
-            }
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => self.setups.get(&collection).map_or(0, Table::len),
             Collection::ConversationLogs => self.ids(collection).len(),
         }
     }

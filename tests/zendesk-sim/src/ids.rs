@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     OrganizationMembership = 44,
     Field = 50,
     Option = 52,
+    Schedule = 51,
+    Holiday = 53,
     Form = 54,
     Policy = 56,
     Skip = 58,

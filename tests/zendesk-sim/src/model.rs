@@ -34,16 +34,18 @@ pub enum Collection {
     Views,
     /// Their entries.
     ConversationLogs,
+    Schedules,
 }
 
 impl Collection {
     /// Collections that few clients read.
-    pub const MORE: [Self; 5] = [
+    pub const MORE: [Self; 6] = [
         Self::Brands,
         Self::Macros,
         Self::Triggers,
         Self::Views,
         Self::ConversationLogs,
+        Self::Schedules,
     ];
 
     /// Every collection but those few clients read.
@@ -103,6 +105,7 @@ impl Collection {
             Self::Triggers => "triggers",
             Self::Views => "views",
             Self::ConversationLogs => "conversation_logs",
+            Self::Schedules => "schedules",
         }
     }
 

@@ -92,6 +92,12 @@ pub enum Op {
     RemoveTrigger { id: i64 },
     /// Disappears silently.
     RemoveView { id: i64 },
+    /// One more day off in a schedule (`id`).
+    AddHoliday { id: i64 },
+    /// The first day off of a schedule (`id`) is none any more.
+    RemoveHoliday { id: i64 },
+    /// Disappears silently.
+    RemoveSchedule { id: i64 },
     /// An agent passes a ticket over.
     SkipTicket { id: i64, seed: u64 },
     /// A rating that was offered is given, or given otherwise; within a month of the offer.
@@ -241,6 +247,14 @@ impl Account {
             Op::RemoveMacro { id } => self.remove_setup(Collection::Macros, id),
             Op::RemoveTrigger { id } => self.remove_setup(Collection::Triggers, id),
             Op::RemoveView { id } => self.remove_setup(Collection::Views, id),
+            Op::RemoveSchedule { id } => self.remove_setup(Collection::Schedules, id),
+            Op::AddHoliday { id } => Ok(self.add_holiday(id)),
+            Op::RemoveHoliday { id } => {
+                let first = self.holidays.entry(id).or_default().pop_first();
+                first
+                    .map(|(holiday, _)| holiday)
+                    .ok_or(missing("holiday of schedule", id))
+            }
             Op::DeleteBrand { id } => {
                 let brands = self.setups.entry(Collection::Brands).or_default();
                 let is_there = brands.change(id, |brand| {

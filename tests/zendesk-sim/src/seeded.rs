@@ -72,6 +72,7 @@ impl Account {
             forms: Table::default(),
             policies: Table::default(),
             setups: BTreeMap::new(),
+            holidays: BTreeMap::new(),
             skips: Table::default(),
             ratings: Table::default(),
             audits: Table::default(),
@@ -167,12 +168,17 @@ impl Account {
             (Collection::Macros, Kind::Macro),
             (Collection::Triggers, Kind::Trigger),
             (Collection::Views, Kind::View),
+            (Collection::Schedules, Kind::Schedule),
         ];
         for (collection, kind) in kinds {
             for ordinal in 0..6 {
                 let setup = self.setup(kind, ordinal, &format!("{} {ordinal}", collection.name()), at);
                 self.setups.entry(collection).or_default().put(setup);
             }
+        }
+        for schedule in self.ids(Collection::Schedules) {
+            self.add_holiday(schedule);
+            self.add_holiday(schedule);
         }
     }
 

@@ -184,6 +184,14 @@ impl Account {
         });
     }
 
+    /// One more day off, which the schedule itself does not tell.
+    pub(crate) fn add_holiday(&mut self, schedule: i64) -> i64 {
+        let id = self.counters.give(Kind::Holiday);
+        let day = 20_600 + id % 400;
+        self.holidays.entry(schedule).or_default().insert(id, day);
+        id
+    }
+
     /// Side conversations beside some of the tickets that are there to stay; all of them have settled.
     pub(crate) fn seed_side_conversations(&mut self, end: i64) {
         let end = end - SETTLES_WITHIN;

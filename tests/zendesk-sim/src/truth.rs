@@ -116,9 +116,11 @@ impl Account {
             Collection::Activities => self.activities.ids(),
             Collection::TicketMetricEvents => self.metric_events.ids(),
             Collection::SideConversations => self.side_events.ids(),
-            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
-                self.setups.get(&collection).map(Table::ids).unwrap_or_default()
-            }
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => self.setups.get(&collection).map(Table::ids).unwrap_or_default(),
             Collection::ConversationLogs => self.entries(),
         }
     }

@@ -7,6 +7,7 @@ mod conversations;
 mod deletions;
 mod demo;
 mod faults;
+mod holidays;
 mod import;
 mod login;
 mod snowflake;

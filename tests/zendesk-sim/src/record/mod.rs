@@ -116,7 +116,11 @@ impl Account {
                 let row = self.metric_events.get(id);
                 row.map(|row| self.write_metric_event(out, row))
             }
-            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => {
                 let row = self.setups.get(&collection).and_then(|rows| rows.get(id));
                 row.map(|row| self.write_setup(out, collection, row))
             }

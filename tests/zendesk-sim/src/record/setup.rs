@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{HOME, write_json};
 use crate::account::Account;
 use crate::model::{Collection, Setup, Skip};
-use crate::stamp::Stamp;
+use crate::stamp::{Day, Stamp};
 use crate::text::Prose;
 
 impl Account {
@@ -63,6 +63,9 @@ impl Account {
             "position": setup.ordinal, "created_at": Stamp(setup.created_at), "updated_at": Stamp(setup.updated_at),
         });
         let more = match collection {
+            Collection::Schedules => json!({
+                "name": setup.name, "time_zone": "Berlin", "intervals": [{"start_time": 1_980, "end_time": 2_460}],
+            }),
             Collection::Brands => json!({
                 "name": setup.name, "brand_url": "https://simulated.zendesk.com", "subdomain": "simulated",
                 "host_mapping": null, "is_deleted": setup.deleted_at.is_some(), "has_help_center": false,
@@ -78,6 +81,18 @@ impl Account {
         let json = json.as_object_mut().expect("an object");
         json.extend(more.as_object().expect("an object").clone());
         write_json(out, &json);
+    }
+
+    /// The holidays of a schedule.
+    pub(crate) fn holidays_of(&self, schedule: i64) -> Vec<Value> {
+        let held = self.holidays.get(&schedule).into_iter().flatten();
+        held.map(|(id, day)| {
+            json!({
+                "id": id, "name": format!("Holiday {}", id % 1_000), "start_date": Day(*day).to_string(),
+                "end_date": Day(day + 1).to_string(),
+            })
+        })
+        .collect()
     }
 
     /// Appends what an agent passed over, with the ticket within, as Zendesk does.

@@ -208,7 +208,8 @@ fn scopes(collection: Collection) -> &'static [&'static str] {
         | Collection::SideConversations
         | Collection::Brands
         | Collection::Macros
-        | Collection::Views => &[],
+        | Collection::Views
+        | Collection::Schedules => &[],
         Collection::Triggers => &["triggers:read"],
     }
 }

@@ -142,12 +142,14 @@ impl Account {
             Collection::SatisfactionRatings => beyond(&self.ratings, from, way),
             Collection::AuditLogs => beyond(&self.audits, from, way),
             Collection::Activities => beyond(&self.activities, from, way),
-            Collection::Brands | Collection::Macros | Collection::Triggers | Collection::Views => {
-                match self.setups.get(&collection) {
-                    Some(rows) => beyond(rows, from, way),
-                    None => Box::new(std::iter::empty()),
-                }
-            }
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => match self.setups.get(&collection) {
+                Some(rows) => beyond(rows, from, way),
+                None => Box::new(std::iter::empty()),
+            },
             Collection::TicketMetricEvents | Collection::SideConversations | Collection::ConversationLogs => {
                 Box::new(std::iter::empty())
             }
@@ -252,7 +254,7 @@ impl List<'_> {
     fn by_offset(&self, shared: &Shared) -> Result<Served, Answer> {
         let is_whole = matches!(
             self.collection,
-            Collection::TicketFields | Collection::OrganizationFields | Collection::UserFields
+            Collection::TicketFields | Collection::OrganizationFields | Collection::UserFields | Collection::Schedules
         );
         let account = shared.read();
         let mut ids = account.listed(self, None, Way::Forwards, usize::MAX);

@@ -167,6 +167,10 @@ impl Request {
                 caller.may_read(Tickets, false)?;
                 list::comments(shared, id, query)
             }
+            Route::Holidays(id) => {
+                caller.has_role(Role::Admin)?;
+                single::holidays(shared, id)
+            }
             Route::ConversationLog(id) => {
                 caller.may_read(Tickets, false)?;
                 talks::log_of_ticket(shared, id, query)

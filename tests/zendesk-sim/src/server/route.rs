@@ -14,6 +14,7 @@ pub(crate) enum Route {
     Comments(i64),
     SideConversations(i64),
     ConversationLog(i64),
+    Holidays(i64),
     Me,
     CurrentToken,
     Settings,
@@ -61,10 +62,12 @@ impl Route {
             ["oauth", "tokens", "current"] => Self::CurrentToken,
             ["account", "settings"] => Self::Settings,
             ["slas", "policies"] => Self::List(Collection::SlaPolicies),
+            ["business_hours", "schedules"] => Self::List(Collection::Schedules),
+            ["business_hours", "schedules", id, "holidays"] => id.parse().map_or(Self::Unknown, Self::Holidays),
             ["skips"] => Self::List(Collection::TicketSkips),
             // Their addresses are others than their names.
             ["ticket_events" | "sla_policies" | "ticket_skips"] => Self::Unknown,
-            ["ticket_metric_events" | "side_conversations" | "conversation_logs"] => Self::Unknown,
+            ["ticket_metric_events" | "side_conversations" | "conversation_logs" | "schedules"] => Self::Unknown,
             [name] => Collection::named(name).map_or(Self::Unknown, Self::List),
             _ => Self::Unknown,
         }
