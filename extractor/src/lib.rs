@@ -28,6 +28,7 @@ mod progress;
 mod publish;
 mod report;
 mod resync;
+mod sets;
 mod share;
 mod stage;
 mod state;

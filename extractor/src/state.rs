@@ -26,6 +26,8 @@ const RESYNC: &str = "/resync/";
 const IMPORT: &str = "/import/";
 /// Begins the keys of errands.
 const ERRAND: &str = "/errand/";
+/// Begins the keys of what whole sets were when they were read last.
+const SET: &str = "/set/";
 
 /// What an earlier process of this source left.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub(crate) struct State {
     pub(crate) pacing: Option<Snapshot>,
     /// What has still to be read, by collection.
     pub(crate) errands: HashMap<String, Vec<(Errand, errand::Kept)>>,
+    /// The hashes of whole sets, by collection and errand.
+    pub(crate) sets: HashMap<String, BTreeMap<String, String>>,
     pub(crate) reports: HashMap<String, Report>,
     /// The sealed login.
     pub(crate) login: Option<Record>,
@@ -90,6 +94,11 @@ pub(crate) fn read(records: Vec<Record>, at: &TopicPartition) -> Result<State, S
                     let done = serde_json::from_slice(value).map_err(|_| unreadable())?;
                     state.imports.insert(file.to_owned(), done);
                 }
+                if let Some((collection, set)) = name.strip_prefix(SET).and_then(|name| name.split_once('/')) {
+                    let hash = String::from_utf8(value.to_vec()).map_err(|_| unreadable())?;
+                    let held = state.sets.entry(collection.to_owned()).or_default();
+                    held.insert(set.to_owned(), hash);
+                }
                 if let Some((collection, errand)) = name.strip_prefix(ERRAND).and_then(|name| name.split_once('/')) {
                     let errand = Errand::named(errand).ok_or_else(unreadable)?;
                     let kept = serde_json::from_slice(value).map_err(|_| unreadable())?;
@@ -132,6 +141,11 @@ pub(crate) fn ledger_record(at: &TopicPartition, collection: &str, name: &str, v
 /// A record of something that has still to be read for a collection's records.
 pub(crate) fn errand_record(at: &TopicPartition, collection: &str, name: &str, value: Option<Vec<u8>>) -> Append {
     record(at, &format!("{ERRAND}{collection}/{name}"), value)
+}
+
+/// A record of what a whole set was when it was read last.
+pub(crate) fn set_record(at: &TopicPartition, collection: &str, name: &str, value: Option<Vec<u8>>) -> Append {
+    record(at, &format!("{SET}{collection}/{name}"), value)
 }
 
 /// The record of the rate budget.

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use zenfloe_catalog::{Collection, Vanished};
 use zenfloe_log::TopicSpec;
 use zenfloe_record::{Cursor, Micros, Topic, partition_of};
-use zenfloe_zendesk::{Note, Page, Place, RawRecord, published, wanted_by};
+use zenfloe_zendesk::{Note, Page, Place, RawRecord, published, published_set, requests_for, wanted_by};
 
 use crate::errand::{self, Errand, Errands};
 use crate::ledger::{self, Change, Ledger, Seen};
 use crate::plan;
 use crate::publish::{Target, Times};
+use crate::sets::Sets;
 use crate::state::State;
 use crate::{Parts, StageError};
 
@@ -44,6 +45,8 @@ pub(crate) struct Work {
     pub(crate) ledger: Option<Ledger>,
     /// What has still to be read for its records.
     pub(crate) errands: Errands,
+    /// What whole sets were when they were read last.
+    pub(crate) sets: Sets,
     /// The failures of errands in a row; their places are their own.
     errand: Standing,
 }
@@ -117,6 +120,7 @@ impl Work {
             past: past.map(Standing::from),
             ledger,
             errands: Errands::resume(left.errands.remove(name).unwrap_or_default()),
+            sets: Sets::resume(left.sets.remove(name).unwrap_or_default()),
             errand: Place::start().into(),
         })
     }
@@ -167,11 +171,17 @@ impl Work {
     }
 
     /// The rows of an errand's page as they are published; other pages as they are.
-    pub(crate) fn published(&self, track: Track, mut page: Page) -> Page {
+    pub(crate) fn published(&mut self, track: Track, mut page: Page) -> Page {
         let collection = self.target.collection;
         let errand = self.errands.in_hand().filter(|_| track == Track::Errands);
         if let Some((errand, follow)) = errand.and_then(|errand| Some((errand, collection.follows.get(errand.follow)?)))
         {
+            if follow.set {
+                let set = published_set(collection, follow, &errand.parent, &page.records);
+                let is_news = self.sets.is_news(errand, &set.json);
+                page.records = is_news.then_some(set).into_iter().collect();
+                return page;
+            }
             for record in &mut page.records {
                 *record = published(collection, follow, &errand.parent, &record.json);
             }
@@ -193,12 +203,17 @@ impl Work {
                 .into_iter()
                 .collect();
         }
-        let mut asked = BTreeSet::new();
-        for record in news {
-            for (number, follow) in self.target.collection.follows.iter().enumerate() {
-                let parent = wanted_by(follow, record);
-                asked.extend(parent.map(|parent| Errand { follow: number, parent }));
-            }
+        let news: Vec<&RawRecord> = news.collect();
+        let mut asked = Vec::new();
+        for (number, follow) in self.target.collection.follows.iter().enumerate() {
+            let asking: Vec<&RawRecord> = match follow.set {
+                true => page.records.iter().collect(),
+                false => news.clone(),
+            };
+            let parents: BTreeSet<String> = asking.iter().filter_map(|record| wanted_by(follow, record)).collect();
+            let parents: Vec<String> = parents.into_iter().collect();
+            let errand = |parent| Errand { follow: number, parent };
+            asked.extend(requests_for(follow, &parents).into_iter().map(errand));
         }
         asked.into_iter().map(|errand| self.errands.ask(errand)).collect()
     }
@@ -228,6 +243,7 @@ impl Work {
 
     /// Begins the history again, beside the live track where there is one. Returns the state records of a list.
     pub(crate) fn again(&mut self, since: i64, now: i64) -> Vec<(String, Option<Vec<u8>>)> {
+        self.sets.forget_all();
         match &mut self.ledger {
             Some(ledger) => ledger.forget(),
             None => {

@@ -58,6 +58,7 @@ fn print_table(collection: &Collection, table: &Table) {
     let from = match &table.rows {
         Rows::Record => String::new(),
         Rows::Object(path) | Rows::RecordWith(path) => format!(", from `{path}`"),
+        Rows::RecordUnless(path) => format!(", unless `{path}`"),
         Rows::Each { arrays, .. } => {
             let arrays: Vec<_> = arrays.iter().map(|array| format!("`{array}`")).collect();
             format!(", from {}", arrays.join(" and "))

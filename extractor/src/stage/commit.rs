@@ -32,7 +32,8 @@ struct Prepared {
 impl Stage {
     /// Publishes a page and its cursor together.
     pub(super) async fn commit(&mut self, job: Job, page: Page, stop: &CancellationToken) -> Result<(), StageError> {
-        let page = self.work[job.name()].published(job.track, page);
+        let work = self.work.get_mut(job.name()).expect("only what is at work is fetched");
+        let page = work.published(job.track, page);
         let prepared = self.prepare(job, &page);
         if patiently!(stop, self.writer.commit(prepared.out.clone(), None).await).is_none() {
             // The log stayed away until the stop: nothing of the page is visible, and nothing is lost.
@@ -59,7 +60,9 @@ impl Stage {
         let mut out = Vec::with_capacity(page.records.len() + 4);
         let mut letters = 0;
         let mut people = Vec::new();
-        for (_, record) in page.records.iter().enumerate().filter(|(index, _)| is_news(*index)) {
+        let is_published = job.track == Track::Errands || !work.target.collection.endpoint.only_follows;
+        let published = page.records.iter().enumerate().filter(|_| is_published);
+        for (_, record) in published.filter(|(index, _)| is_news(*index)) {
             let (append, is_letter) = self.publisher.record(&work.target, record, times, &page.request);
             letters += u64::from(is_letter);
             out.push(append);
@@ -69,6 +72,7 @@ impl Stage {
         let errands = work.errands_after(job.track, page, news.map(|(_, record)| record));
         let change = change.unwrap_or_default();
         for (key, partition) in &change.gone {
+            work.sets.forget(key);
             out.push(self.publisher.deletion(&work.target, key, *partition, times));
         }
         let published = out.len() as u64 - letters;
@@ -91,6 +95,9 @@ impl Stage {
             out.push(state::ledger_record(&self.state_at, name, &part, value));
         }
         out.push(state::report_record(&self.state_at, name, &Report::of(&shown, None)));
+        for (set, value) in work.sets.take_changed() {
+            out.push(state::set_record(&self.state_at, name, &set, value));
+        }
         for (errand, value) in errands {
             out.push(state::errand_record(&self.state_at, name, &errand, value));
         }

@@ -99,6 +99,9 @@ impl Stage {
             state::cursor_record(&self.state_at, name, &work.cursor),
             state::resync_record(&self.state_at, name, false),
         ];
+        for (set, value) in work.sets.take_changed() {
+            out.push(state::set_record(&self.state_at, name, &set, value));
+        }
         for (part, value) in pages {
             out.push(state::ledger_record(&self.state_at, name, &part, value));
         }

@@ -133,7 +133,8 @@ impl Account {
 
     /// The JSON of a row as a page shows it.
     pub(crate) fn json(time: i64, id: i64, text: &str) -> String {
-        format!(r#"{{"id":{id},"updated_at":{time},"text":"{text}"}}"#)
+        // Tickets without clocks would be asked for once more.
+        format!(r#"{{"id":{id},"updated_at":{time},"text":"{text}","slas":null}}"#)
     }
 
     fn answer(&self, collection: &Collection, after: &Place) -> Option<Result<Page, SourceError>> {

@@ -169,7 +169,9 @@ impl Topics {
 fn partition_key(collection: &str, key: &[u8], json: &[u8]) -> Vec<u8> {
     let record: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
     match (collection, record.get("ticket_id")) {
-        ("ticket_events", Some(ticket)) => ticket.to_string().into_bytes(),
+        ("ticket_events" | "ticket_skips" | "ticket_metric_events" | "side_conversations", Some(ticket)) => {
+            ticket.to_string().into_bytes()
+        }
         _ => key.to_vec(),
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
-use zenfloe_catalog::{Collection, Paging, TimeUnit, Window};
+use zenfloe_catalog::{Collection, Follow, Paging, TimeUnit, Window};
 use zenfloe_pacing::Reading;
 use zenfloe_record::Micros;
 
@@ -410,7 +410,11 @@ fn lack(collection: &Collection, records: &[RawRecord]) -> Option<Note> {
         let field = into.map_or(asked.as_str(), |sideload| sideload.into.as_str());
         scan::find(&first.json, [field]).is_none()
     })?;
-    Some(Note::SideloadMissing { name: missing.clone() })
+    let is_asked_again = |follow: &Follow| follow.include.contains(missing);
+    Some(Note::SideloadMissing {
+        name: missing.clone(),
+        has_other_way: collection.follows.iter().any(is_asked_again),
+    })
 }
 
 /// Beginning and end of a window as parameters. The end lies in the future: what is too young is left out of the

@@ -36,7 +36,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use config::{Auth, Config, ConfigError, Secret};
 pub use error::{Class, Fault, SourceError, Unavailability};
-pub use follow::{collection_of, published, wanted_by};
+pub use follow::{collection_of, published, published_set, requests_for, wanted_by};
 pub use login::{Login, LoginError, TokenPair};
 pub use page::{Identity, Note, Page, RawRecord};
 pub use place::Place;

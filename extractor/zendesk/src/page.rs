@@ -88,10 +88,13 @@ pub enum Note {
         /// The second.
         second: i64,
     },
-    /// Zendesk leaves a sideload out that was asked for; the tables that it feeds get nothing. Said once.
+    /// Zendesk leaves a sideload out that was asked for; the tables that it feeds get what is asked for another way, where
+    /// there is one. Said once.
     SideloadMissing {
         /// The sideload.
         name: String,
+        /// It is asked for another way, at the price of further requests.
+        has_other_way: bool,
     },
 }
 
@@ -117,7 +120,14 @@ impl std::fmt::Display for Note {
                     "second {second} holds more records than the largest page: some may be missing"
                 )
             }
-            Self::SideloadMissing { name } => write!(
+            Self::SideloadMissing {
+                name,
+                has_other_way: true,
+            } => write!(
+                f,
+                "this account's exports leave `{name}` out: it is asked for by record, many at once"
+            ),
+            Self::SideloadMissing { name, .. } => write!(
                 f,
                 "this account's answers leave `{name}` out: the tables that it feeds stay empty"
             ),

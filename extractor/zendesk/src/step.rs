@@ -147,6 +147,9 @@ impl Exchange<'_> {
         let is_last = match envelope.end_of_stream {
             Some(is_last) => is_last,
             None if ends_by_next_page => !envelope.has_next_page,
+            None if self.collection.endpoint.ends_by_short_page => {
+                records.len() < self.collection.endpoint.page_size as usize
+            }
             None => return Err(broken("it has no `end_of_stream`")),
         };
         let (start, seen) = match self.after {

@@ -50,8 +50,12 @@ pub struct Endpoint {
     /// Of a time export: it has no `end_of_stream` and ends where `next_page` is null; its `end_time` may lie behind
     /// rows that are still to come and is not heeded.
     pub ends_by_next_page: bool,
+    /// Of a time export: it has no `end_of_stream` and ends with a page of fewer rows than it could hold.
+    pub ends_by_short_page: bool,
     /// Rows younger than this many seconds are left to the next poll: others may still come before them.
     pub settles_after: Option<u32>,
+    /// Its records are not published: they tell what is to be read ([`Follow`]), and that is all there is.
+    pub only_follows: bool,
     /// The rate bucket that a request counts against, besides the account's.
     pub bucket: Bucket,
     /// The plan that has it, in Zendesk's words; `any` for every plan.
@@ -110,7 +114,8 @@ pub struct Window {
 }
 
 /// What is read for some records of a collection: an answer's rows are published in the collection's own topic as
-/// objects of their own, which hold the row, alone in an array, under `into`, and beside it what `copy` takes out of it.
+/// objects of their own, which hold the row, alone in an array, under `into`, and beside it what `copy` takes out of it;
+/// without `into` what is copied is all that is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Follow {
@@ -118,9 +123,28 @@ pub struct Follow {
     pub path: String,
     /// The field of a record, and of what is published, that names the parent; it is the partition key as well.
     pub parent: String,
-    /// Any of these holds: the record asks for it. None: every record does.
+    /// The parameter that takes the values of as many parents as a page has rows, joined by commas: one request for all
+    /// of them, whose rows must tell their parent. None: one request for each parent.
+    #[serde(default)]
+    pub many: Option<String>,
+    /// The field that names the parent in what is published, where it is called otherwise there.
+    #[serde(default)]
+    pub parent_as: Option<String>,
+    /// The record asks for it only where this holds.
+    #[serde(default)]
+    pub only: Option<Condition>,
+    /// Any of these is there: the record asks for it. None: every record does.
     #[serde(default)]
     pub when: Vec<Path>,
+    /// A record that has this field asks for nothing.
+    #[serde(default)]
+    pub unless: Option<String>,
+    /// Fixed query parameters.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
+    /// Values of `include`.
+    #[serde(default)]
+    pub include: Vec<String>,
     /// The key of the response's array.
     pub envelope: String,
     /// `list`, `offset` or `whole`.
@@ -129,8 +153,16 @@ pub struct Follow {
     pub page_size: u32,
     /// The bucket of the request.
     pub bucket: Bucket,
+    /// The answer is a whole set, and all of it is published as one record under the parent's key, when it is not what it
+    /// was. Every row of a list asks for it each time. Of `whole` answers, with `into`.
+    #[serde(default)]
+    pub set: bool,
+    /// A field that says, being `true`, that what is published is no record of the collection itself.
+    #[serde(default)]
+    pub mark: Option<String>,
     /// The field under which a row is published.
-    pub into: String,
+    #[serde(default)]
+    pub into: Option<String>,
     /// Fields that are published beside it: their name, and where they stand in the row.
     pub copy: BTreeMap<String, Path>,
 }
@@ -339,6 +371,8 @@ pub enum Rows {
     Record,
     /// The record is the row where it has this field.
     RecordWith(Path),
+    /// The record is the row unless it has this field.
+    RecordUnless(Path),
     /// The object at this path is the row: absent gives no row, null a row of nulls.
     Object(Path),
     /// Each element of arrays is a row; absent or null gives none.

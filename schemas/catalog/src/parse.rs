@@ -109,7 +109,11 @@ struct FileEndpoint {
     include: Vec<String>,
     #[serde(default)]
     ends_by_next_page: bool,
+    #[serde(default)]
+    ends_by_short_page: bool,
     settles_after: Option<u32>,
+    #[serde(default)]
+    only_follows: bool,
     bucket: Bucket,
     plan: String,
     role: String,
@@ -137,13 +141,25 @@ struct FileRecord {
 struct FileFollow {
     path: Spanned<String>,
     parent: Spanned<String>,
+    parent_as: Option<String>,
+    many: Option<String>,
+    only: Option<FileCondition>,
     #[serde(default)]
     when: Vec<Spanned<String>>,
+    unless: Option<String>,
+    #[serde(default)]
+    params: BTreeMap<String, String>,
+    #[serde(default)]
+    include: Vec<String>,
     envelope: String,
     paging: Spanned<Paging>,
     page_size: u32,
     bucket: Bucket,
-    into: String,
+    #[serde(default)]
+    set: bool,
+    mark: Option<String>,
+    into: Option<String>,
+    #[serde(default)]
     copy: BTreeMap<String, Spanned<String>>,
 }
 
@@ -173,6 +189,7 @@ struct FileTable {
     name: Spanned<String>,
     doc: String,
     r#where: Option<Spanned<String>>,
+    unless: Option<Spanned<String>>,
     object: Option<Spanned<String>>,
     each: Option<Spanned<OneOrMore>>,
     #[serde(default)]
@@ -320,7 +337,9 @@ impl FileEndpoint {
             params: self.params,
             include: self.include,
             ends_by_next_page: self.ends_by_next_page,
+            ends_by_short_page: self.ends_by_short_page,
             settles_after: self.settles_after,
+            only_follows: self.only_follows,
             bucket: self.bucket,
             plan: self.plan,
             role: self.role,
@@ -331,12 +350,6 @@ impl FileEndpoint {
 
 impl FileRecord {
     fn checked(self) -> Result<RecordShape, Fault> {
-        let condition = |written: FileCondition| {
-            Ok(Condition {
-                path: path(&written.path)?,
-                is: written.is,
-            })
-        };
         Ok(RecordShape {
             key: self.key.iter().map(path).collect::<Result<_, _>>()?,
             partition_key: path(&self.partition_key)?,
@@ -355,8 +368,15 @@ impl FileRecord {
 
 impl FileFollow {
     fn checked(self) -> Result<Follow, Fault> {
-        if !self.path.get_ref().contains(&format!("{{{}}}", self.parent.get_ref())) {
-            return fault(&self.path, format!("it does not name `{{{}}}`", self.parent.get_ref()));
+        let parent = format!("{{{}}}", self.parent.get_ref());
+        if self.many.is_none() && !self.path.get_ref().contains(&parent) {
+            return fault(&self.path, format!("it does not name `{parent}`"));
+        }
+        if self.many.is_some() && !self.copy.contains_key(self.parent.get_ref()) {
+            return fault(
+                &self.parent,
+                "a row of many parents must tell its own: it is not copied".to_owned(),
+            );
         }
         if !self.paging.get_ref().is_complete() {
             return fault(
@@ -364,25 +384,47 @@ impl FileFollow {
                 "what is followed is a `list`, `offset` or `whole`".to_owned(),
             );
         }
+        if self.set && (*self.paging.get_ref() != Paging::Whole || self.into.is_none()) {
+            return fault(&self.paging, "a set comes `whole` and goes `into` a field".to_owned());
+        }
         let copy = self.copy.iter().map(|(name, from)| Ok((name.clone(), path(from)?)));
         Ok(Follow {
             path: self.path.into_inner(),
             parent: self.parent.into_inner(),
+            parent_as: self.parent_as,
+            many: self.many,
+            only: self.only.map(condition).transpose()?,
+            params: self.params,
+            unless: self.unless,
+            include: self.include,
             when: self.when.iter().map(path).collect::<Result<_, _>>()?,
             envelope: self.envelope,
             paging: self.paging.into_inner(),
             page_size: self.page_size,
             bucket: self.bucket,
+            set: self.set,
+            mark: self.mark,
             into: self.into,
             copy: copy.collect::<Result<_, _>>()?,
         })
     }
 }
 
+fn condition(written: FileCondition) -> Result<Condition, Fault> {
+    Ok(Condition {
+        path: path(&written.path)?,
+        is: written.is,
+    })
+}
+
 /// The rows that a table's file asks for.
 fn rows(table: &FileTable) -> Result<Rows, Fault> {
     match (&table.r#where, &table.object, &table.each) {
-        (None, None, None) => Ok(Rows::Record),
+        (None, None, None) => match &table.unless {
+            None => Ok(Rows::Record),
+            Some(unless) => Ok(Rows::RecordUnless(path(unless)?)),
+        },
+        _ if table.unless.is_some() => fault(&table.name, "`unless` stands alone".to_owned()),
         (Some(with), None, None) => Ok(Rows::RecordWith(path(with)?)),
         (None, Some(object), None) => Ok(Rows::Object(path(object)?)),
         (None, None, Some(each)) => {

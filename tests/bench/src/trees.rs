@@ -49,7 +49,7 @@ impl<'c> Trees<'c> {
 
 fn elements<'v>(table: &Table, record: &'v Value) -> Vec<&'v Value> {
     match &table.rows {
-        Rows::Record => vec![record],
+        Rows::Record | Rows::RecordUnless(_) => vec![record],
         Rows::RecordWith(path) => find(path, record, record).map(|_| record).into_iter().collect(),
         Rows::Object(path) => find(path, record, record).into_iter().collect(),
         Rows::Each { arrays, .. } => {

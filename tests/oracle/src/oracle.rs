@@ -121,6 +121,10 @@ impl Oracle {
                 .map(|_| record)
                 .into_iter()
                 .collect(),
+            Rows::RecordUnless(path) => match present(path, record).filter(|held| !held.is_null()) {
+                None => vec![record],
+                Some(_) => Vec::new(),
+            },
             Rows::Object(_) if is_wiped => vec![record],
             Rows::Object(path) => present(path, record).into_iter().collect(),
             Rows::Each { .. } => Vec::new(),

@@ -258,15 +258,15 @@ listen = "127.0.0.1:0"
     /// Moves everything that is there with `run --once`, twice, since lists are believed at the second look.
     pub async fn settle(&self) -> anyhow::Result<()> {
         for _ in 0..2 {
-            self.let_a_minute_pass().await;
+            self.let_it_settle().await;
             self.run(&["run", "--config", "all.toml", "--once"]).await?;
         }
         Ok(())
     }
 
-    /// Waits until the account's last minute is over.
-    pub async fn let_a_minute_pass(&self) {
-        tokio::time::sleep(Duration::from_secs_f64(125.0 / SPEED)).await;
+    /// Waits until all that has happened so far has settled: five minutes for events of side conversations, and some.
+    pub async fn let_it_settle(&self) {
+        tokio::time::sleep(Duration::from_secs_f64(370.0 / SPEED)).await;
     }
 
     /// Every log file of every process so far.

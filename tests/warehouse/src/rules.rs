@@ -107,12 +107,4 @@ pub const ADDED: [(&str, &str, &str); 8] = [
 pub const BUSY: [&str; 4] = ["tickets", "ticket_metrics", "ticket_events", "ticket_comments"];
 
 /// Tables that the views in Fivetran's shape read and that are not on by default, or not collected at all.
-pub const FOR_FIVETRAN: [&str; 7] = [
-    "audit_logs",
-    "brands",
-    "schedule_holidays",
-    "schedules",
-    "sla_policies",
-    "ticket_forms",
-    "ticket_metric_events",
-];
+pub const FOR_FIVETRAN: [&str; 3] = ["brands", "schedule_holidays", "schedules"];

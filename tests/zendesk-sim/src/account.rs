@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::beside::{Activity, Audit, MetricEvent, Rating, SideConversation, SideEvent};
 use crate::cast::Cast;
 use crate::clock::Clock;
 use crate::directory::Canary;
 use crate::fields::Field;
 use crate::ids::Counters;
-use crate::model::{Collection, Event, Group, Membership, Organization, Ticket, User};
+use crate::model::{Collection, Event, Group, Membership, Organization, Setup, Skip, Ticket, User};
 use crate::op::Applied;
 use crate::spec::AccountSpec;
 use crate::table::Table;
@@ -33,6 +34,21 @@ pub struct Account {
     pub(crate) ticket_fields: Table<Field>,
     pub(crate) organization_fields: Table<Field>,
     pub(crate) user_fields: Table<Field>,
+    pub(crate) forms: Table<Setup>,
+    pub(crate) policies: Table<Setup>,
+    /// Brands and rules.
+    pub(crate) setups: BTreeMap<Collection, Table<Setup>>,
+    /// The holidays of each schedule, with the day of each.
+    pub(crate) holidays: BTreeMap<i64, BTreeMap<i64, i64>>,
+    pub(crate) skips: Table<Skip>,
+    pub(crate) ratings: Table<Rating>,
+    pub(crate) audits: Table<Audit>,
+    pub(crate) activities: Table<Activity>,
+    pub(crate) metric_events: Table<MetricEvent>,
+    pub(crate) side_conversations: Table<SideConversation>,
+    pub(crate) side_events: Table<SideEvent>,
+    /// The side conversations of each ticket.
+    pub(crate) talks_of: BTreeMap<i64, Vec<i64>>,
     pub(crate) agents: Vec<i64>,
     /// Tickets that are deleted and not yet scrubbed.
     pub(crate) bin: BTreeSet<i64>,
@@ -96,6 +112,20 @@ impl Account {
             Collection::TicketFields => self.ticket_fields.len(),
             Collection::OrganizationFields => self.organization_fields.len(),
             Collection::UserFields => self.user_fields.len(),
+            Collection::TicketForms => self.forms.len(),
+            Collection::SlaPolicies => self.policies.len(),
+            Collection::TicketSkips => self.skips.len(),
+            Collection::SatisfactionRatings => self.ratings.len(),
+            Collection::AuditLogs => self.audits.len(),
+            Collection::Activities => self.activities.len(),
+            Collection::TicketMetricEvents => self.metric_events.len(),
+            Collection::SideConversations => self.side_events.len(),
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => self.setups.get(&collection).map_or(0, Table::len),
+            Collection::ConversationLogs => self.ids(collection).len(),
         }
     }
 

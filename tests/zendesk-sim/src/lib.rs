@@ -35,6 +35,7 @@
 //! What it does not know: any client. It shares no type with the crates that are tested against it.
 
 mod account;
+mod beside;
 mod cast;
 mod clock;
 mod directory;
@@ -53,6 +54,7 @@ mod spec;
 mod stamp;
 mod table;
 mod text;
+mod trail;
 mod truth;
 
 pub use account::Account;

@@ -208,6 +208,7 @@ impl Account {
     }
 
     pub(crate) fn happen(&mut self, ticket: &mut Ticket, at: i64, updater: i64, what: What) {
+        self.leave_trail(ticket, at, updater, &what);
         let id = self.counters.give(Kind::Happening);
         let last = ticket
             .history
@@ -286,6 +287,7 @@ fn comment(seed: u64, is_public: bool) -> What {
         seed,
         is_public,
         is_redacted: false,
+        is_without_files: false,
     }
 }
 

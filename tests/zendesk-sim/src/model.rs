@@ -19,11 +19,37 @@ pub enum Collection {
     TicketFields,
     OrganizationFields,
     UserFields,
+    TicketForms,
+    SlaPolicies,
+    TicketSkips,
+    SatisfactionRatings,
+    AuditLogs,
+    Activities,
+    TicketMetricEvents,
+    /// Their events, which are what is exported.
+    SideConversations,
+    Brands,
+    Macros,
+    Triggers,
+    Views,
+    /// Their entries.
+    ConversationLogs,
+    Schedules,
 }
 
 impl Collection {
-    /// Every collection.
-    pub const ALL: [Self; 10] = [
+    /// Collections that few clients read.
+    pub const MORE: [Self; 6] = [
+        Self::Brands,
+        Self::Macros,
+        Self::Triggers,
+        Self::Views,
+        Self::ConversationLogs,
+        Self::Schedules,
+    ];
+
+    /// Every collection but those few clients read.
+    pub const ALL: [Self; 18] = [
         Self::Tickets,
         Self::TicketEvents,
         Self::Users,
@@ -34,9 +60,26 @@ impl Collection {
         Self::TicketFields,
         Self::OrganizationFields,
         Self::UserFields,
+        Self::TicketForms,
+        Self::SlaPolicies,
+        Self::TicketSkips,
+        Self::SatisfactionRatings,
+        Self::AuditLogs,
+        Self::Activities,
+        Self::TicketMetricEvents,
+        Self::SideConversations,
     ];
 
-    /// Zendesk's name, which is the envelope's key as well.
+    /// The key of the rows in an answer.
+    pub(crate) fn envelope(self) -> &'static str {
+        match self {
+            Self::TicketSkips => "skips",
+            Self::SideConversations => "events",
+            named => named.name(),
+        }
+    }
+
+    /// Zendesk's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tickets => "tickets",
@@ -49,12 +92,54 @@ impl Collection {
             Self::TicketFields => "ticket_fields",
             Self::OrganizationFields => "organization_fields",
             Self::UserFields => "user_fields",
+            Self::TicketForms => "ticket_forms",
+            Self::SlaPolicies => "sla_policies",
+            Self::TicketSkips => "ticket_skips",
+            Self::SatisfactionRatings => "satisfaction_ratings",
+            Self::AuditLogs => "audit_logs",
+            Self::Activities => "activities",
+            Self::TicketMetricEvents => "ticket_metric_events",
+            Self::SideConversations => "side_conversations",
+            Self::Brands => "brands",
+            Self::Macros => "macros",
+            Self::Triggers => "triggers",
+            Self::Views => "views",
+            Self::ConversationLogs => "conversation_logs",
+            Self::Schedules => "schedules",
         }
+    }
+
+    /// The id of a record's key: the key itself, or what a UUID ends with.
+    pub fn id_of(key: &str) -> Option<i64> {
+        crate::ids::id_of(key)
+    }
+
+    /// Claims that records have a version of Zendesk's own; of the others every state is told apart.
+    pub fn has_versions(self) -> bool {
+        self.version_field().is_some()
+    }
+
+    /// The field that holds a record's version, a time.
+    pub fn version_field(self) -> Option<&'static str> {
+        match self {
+            Self::Tickets => Some("generated_timestamp"),
+            Self::TicketEvents => Some("timestamp"),
+            Self::Users | Self::Organizations | Self::SatisfactionRatings | Self::Activities => Some("updated_at"),
+            Self::AuditLogs | Self::SideConversations => Some("created_at"),
+            Self::TicketMetricEvents => Some("time"),
+            _ => None,
+        }
+    }
+
+    /// Claims that it is a list that is asked for what has changed since a time.
+    pub(crate) fn is_window(self) -> bool {
+        matches!(self, Self::SatisfactionRatings | Self::AuditLogs | Self::Activities)
     }
 
     /// Returns the collection of a name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|collection| collection.name() == name)
+        let mut all = Self::ALL.into_iter().chain(Self::MORE);
+        all.find(|collection| collection.name() == name)
     }
 }
 
@@ -151,6 +236,11 @@ impl Timed for Ticket {
 }
 
 impl Ticket {
+    /// Claims that it began in messaging: every eighth.
+    pub(crate) fn is_messaging(&self) -> bool {
+        crate::ids::mix(self.seed ^ 0x3e55).is_multiple_of(8)
+    }
+
     /// Comments of the thread, the description included.
     pub(crate) fn comments(&self) -> usize {
         let is_comment = |happening: &&Happening| matches!(happening.what, What::Comment { .. });
@@ -192,6 +282,8 @@ pub(crate) enum What {
         seed: u64,
         is_public: bool,
         is_redacted: bool,
+        /// Its files were taken away.
+        is_without_files: bool,
     },
     Status {
         from: Status,
@@ -212,6 +304,11 @@ pub(crate) enum What {
     /// A comment's text was taken away.
     Redacted {
         comment: i64,
+    },
+    /// A comment's file was taken away.
+    RedactedFile {
+        comment: i64,
+        file: i64,
     },
     /// A clock of the ticket's policy moved: an event without parts.
     SlaClock,
@@ -362,6 +459,45 @@ impl Timed for Membership {
     }
     fn time(&self) -> i64 {
         self.updated_at
+    }
+}
+
+/// A form of tickets, an SLA policy, a brand or a rule. What is not here is a function of the ordinal.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) id: i64,
+    pub(crate) ordinal: u64,
+    pub(crate) name: String,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) deleted_at: Option<i64>,
+}
+
+impl Timed for Setup {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.updated_at
+    }
+}
+
+/// An agent passed over a ticket.
+#[derive(Debug, Clone)]
+pub(crate) struct Skip {
+    pub(crate) id: i64,
+    pub(crate) ticket: i64,
+    pub(crate) user: i64,
+    pub(crate) seed: u64,
+    pub(crate) at: i64,
+}
+
+impl Timed for Skip {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn time(&self) -> i64 {
+        self.at
     }
 }
 

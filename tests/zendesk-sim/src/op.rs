@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::beside::Said;
 use crate::directory::{Canary, CanaryClass};
 use crate::fields::{FieldKind, ORGANIZATION_FIELDS};
 use crate::ids::{Kind, mix};
 use crate::model::{Collection, IdentityKind, Role, Status, Ticket, User, What};
+use crate::record::event::{file_of, files};
 use crate::seeded::delete_organization;
 
 /// One change. Where something new is made or chosen, `seed` decides what.
@@ -30,6 +32,8 @@ pub enum Op {
     RestoreTicket { id: i64 },
     /// A comment's text is taken away.
     RedactComment { id: i64, seed: u64 },
+    /// A comment's file is taken away.
+    RedactAttachment { id: i64, seed: u64 },
     /// A new end user.
     CreateUser { seed: u64 },
     /// Notes and fields, now and then the name.
@@ -72,6 +76,38 @@ pub enum Op {
     RenameOrganizationField { id: i64 },
     /// Disappears silently, from organizations too.
     RemoveOrganizationField { id: i64 },
+    /// Another name.
+    RenameTicketForm { id: i64 },
+    /// `deleted_at`.
+    DeleteTicketForm { id: i64 },
+    /// Another title.
+    RenameSlaPolicy { id: i64 },
+    /// Disappears silently.
+    RemoveSlaPolicy { id: i64 },
+    /// `is_deleted`.
+    DeleteBrand { id: i64 },
+    /// Disappears silently.
+    RemoveMacro { id: i64 },
+    /// Disappears silently.
+    RemoveTrigger { id: i64 },
+    /// Disappears silently.
+    RemoveView { id: i64 },
+    /// One more day off in a schedule (`id`).
+    AddHoliday { id: i64 },
+    /// The first day off of a schedule (`id`) is none any more.
+    RemoveHoliday { id: i64 },
+    /// Disappears silently.
+    RemoveSchedule { id: i64 },
+    /// An agent passes a ticket over.
+    SkipTicket { id: i64, seed: u64 },
+    /// A rating that was offered is given, or given otherwise; within a month of the offer.
+    RateTicket { id: i64, seed: u64 },
+    /// An agent talks with others beside a ticket (`id`).
+    StartSideConversation { id: i64, seed: u64 },
+    /// An answer in a side conversation.
+    ReplyToSideConversation { id: i64, seed: u64 },
+    /// `closed`.
+    CloseSideConversation { id: i64 },
 }
 
 /// A change and when it was made.
@@ -106,11 +142,11 @@ pub enum OpError {
     },
 }
 
-fn missing(what: &'static str, id: i64) -> OpError {
+pub(crate) fn missing(what: &'static str, id: i64) -> OpError {
     OpError::Missing { what, id }
 }
 
-fn refused(what: &'static str, id: i64, state: &'static str) -> OpError {
+pub(crate) fn refused(what: &'static str, id: i64, state: &'static str) -> OpError {
     OpError::Refused { what, id, state }
 }
 
@@ -124,6 +160,7 @@ impl Account {
     pub fn apply_at(&mut self, at: i64, op: Op) -> Result<i64, OpError> {
         let at = at.max(self.last_change);
         let id = self.perform(at, &op)?;
+        self.note_op(&op, id, at);
         self.last_change = at;
         self.script.push(Applied { at, change: op });
         Ok(id)
@@ -149,6 +186,7 @@ impl Account {
             Op::ScrubTicket { id } => self.scrub_ticket(at, id),
             Op::RestoreTicket { id } => self.restore_ticket(at, id),
             Op::RedactComment { id, seed } => self.redact_comment(at, id, seed),
+            Op::RedactAttachment { id, seed } => self.redact_attachment(at, id, seed),
             Op::CreateUser { seed } => Ok(self.create_user(at, seed)),
             Op::UpdateUser { id, seed } => self.update_user(at, id, seed),
             Op::DeleteUser { id } => self.on_user(id, |_, user| {
@@ -190,6 +228,49 @@ impl Account {
             }
             Op::RemoveGroupMembership { id } => self.remove_membership(Collection::GroupMemberships, id),
             Op::RemoveOrganizationMembership { id } => self.remove_membership(Collection::OrganizationMemberships, id),
+            Op::RenameTicketForm { id } => self.change_form(id, |form| {
+                form.name.push_str(" (new)");
+                form.updated_at = at;
+            }),
+            Op::DeleteTicketForm { id } => self.change_form(id, |form| {
+                form.deleted_at = Some(at);
+                form.updated_at = at;
+            }),
+            Op::RenameSlaPolicy { id } => {
+                let is_there = self.policies.change(id, |policy| {
+                    policy.name.push_str(" (new)");
+                    policy.updated_at = at;
+                });
+                is_there.then_some(id).ok_or(missing("policy", id))
+            }
+            Op::RemoveSlaPolicy { id } => self.remove_setup(Collection::SlaPolicies, id),
+            Op::RemoveMacro { id } => self.remove_setup(Collection::Macros, id),
+            Op::RemoveTrigger { id } => self.remove_setup(Collection::Triggers, id),
+            Op::RemoveView { id } => self.remove_setup(Collection::Views, id),
+            Op::RemoveSchedule { id } => self.remove_setup(Collection::Schedules, id),
+            Op::AddHoliday { id } => Ok(self.add_holiday(id)),
+            Op::RemoveHoliday { id } => {
+                let first = self.holidays.entry(id).or_default().pop_first();
+                first
+                    .map(|(holiday, _)| holiday)
+                    .ok_or(missing("holiday of schedule", id))
+            }
+            Op::DeleteBrand { id } => {
+                let brands = self.setups.entry(Collection::Brands).or_default();
+                let is_there = brands.change(id, |brand| {
+                    brand.deleted_at = Some(at);
+                    brand.updated_at = at;
+                });
+                is_there.then_some(id).ok_or(missing("brand", id))
+            }
+            Op::SkipTicket { id, seed } => {
+                self.tickets.get(id).ok_or(missing("ticket", id))?;
+                Ok(self.skip(id, seed, at))
+            }
+            Op::RateTicket { id, seed } => self.rate(at, id, seed),
+            Op::StartSideConversation { id, seed } => self.start_side_conversation(at, id, seed),
+            Op::ReplyToSideConversation { id, seed } => self.go_on(at, id, Said::Reply { seed }),
+            Op::CloseSideConversation { id } => self.go_on(at, id, Said::Close),
             _ => self.perform_on_fields(at, op),
         }
     }
@@ -280,7 +361,7 @@ impl Account {
             if ticket
                 .history
                 .iter()
-                .any(|happening| matches!(happening.what, What::Redacted { .. }))
+                .any(|happening| matches!(happening.what, What::Redacted { .. } | What::RedactedFile { .. }))
             {
                 return Err(refused("ticket", id, "kept for what was redacted in it"));
             }
@@ -335,6 +416,48 @@ impl Account {
             ticket.generated_at = at;
             Ok(())
         })
+    }
+
+    fn redact_attachment(&mut self, at: i64, id: i64, seed: u64) -> Result<i64, OpError> {
+        self.on_ticket(id, |account, ticket| {
+            if matches!(ticket.status, Status::Deleted | Status::Closed) {
+                return Err(refused("ticket", id, ticket.status.name()));
+            }
+            let last = ticket.history.last().map_or(0, |last| last.at);
+            let held = ticket
+                .history
+                .iter_mut()
+                .filter_map(|happening| match &mut happening.what {
+                    What::Comment {
+                        seed, is_without_files, ..
+                    } if happening.at < last.max(at) && files(*seed) > 0 && !*is_without_files => {
+                        Some((happening.id, is_without_files))
+                    }
+                    _ => None,
+                });
+            let mut held: Vec<_> = held.collect();
+            if held.is_empty() {
+                return Err(refused("ticket", id, "without files"));
+            }
+            let (comment, is_without_files) = held.swap_remove(mix(seed) as usize % held.len());
+            *is_without_files = true;
+            let agent = account.agents[0];
+            let file = file_of(comment, 0);
+            account.happen(ticket, at, agent, What::RedactedFile { comment, file });
+            ticket.updated_at = at;
+            ticket.generated_at = at;
+            Ok(())
+        })
+    }
+
+    fn remove_setup(&mut self, collection: Collection, id: i64) -> Result<i64, OpError> {
+        let last = self.json(collection, id).ok_or(missing("setup", id))?;
+        match collection {
+            Collection::SlaPolicies => self.policies.remove(id),
+            _ => self.setups.entry(collection).or_default().remove(id),
+        };
+        self.removed.entry(collection).or_default().insert(id, last);
+        Ok(id)
     }
 
     fn create_user(&mut self, at: i64, seed: u64) -> i64 {
@@ -430,6 +553,15 @@ impl Account {
             return Err(refused("group", id, "deleted"));
         }
         self.groups.change(id, change);
+        Ok(id)
+    }
+
+    fn change_form(&mut self, id: i64, change: impl FnOnce(&mut crate::model::Setup)) -> Result<i64, OpError> {
+        let form = self.forms.get(id).ok_or(missing("form", id))?;
+        if form.deleted_at.is_some() {
+            return Err(refused("form", id, "deleted"));
+        }
+        self.forms.change(id, change);
         Ok(id)
     }
 

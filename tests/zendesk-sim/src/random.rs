@@ -44,7 +44,7 @@ impl Account {
                 id: any(&self.tickets, rng),
             },
             270..300 => Op::DeleteTicket {
-                id: any(&self.tickets, rng),
+                id: self.a_quiet_ticket(rng),
             },
             300..312 => Op::ScrubTicket {
                 id: self.one_of_bin(rng),
@@ -106,11 +106,47 @@ impl Account {
                 id: any(&self.tickets, rng),
                 seed,
             },
+            655..660 => Op::RenameTicketForm {
+                id: any(&self.forms, rng),
+            },
+            660..664 => Op::RenameSlaPolicy {
+                id: any(&self.policies, rng),
+            },
+            664..674 => Op::SkipTicket {
+                id: any(&self.tickets, rng),
+                seed,
+            },
+            674..690 => Op::RateTicket {
+                id: any(&self.ratings, rng),
+                seed,
+            },
+            690..696 => Op::StartSideConversation {
+                id: any(&self.tickets, rng),
+                seed,
+            },
+            696..704 => Op::ReplyToSideConversation {
+                id: any(&self.side_conversations, rng),
+                seed,
+            },
+            704..708 => Op::CloseSideConversation {
+                id: any(&self.side_conversations, rng),
+            },
+            708..712 => Op::RedactAttachment {
+                id: any(&self.tickets, rng),
+                seed,
+            },
             _ => Op::UpdateTicket {
                 id: any(&self.tickets, rng),
                 seed,
             },
         }
+    }
+
+    /// A ticket without side conversations: of a deleted one they cannot be read, so that what is known of them would
+    /// depend on when it was read.
+    fn a_quiet_ticket(&self, rng: &mut Rng) -> i64 {
+        let id = any(&self.tickets, rng);
+        if self.talks_of.contains_key(&id) { 0 } else { id }
     }
 
     fn one_of_bin(&self, rng: &mut Rng) -> i64 {

@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::cast::Cast;
 use crate::fields::{self, Field, FieldKind};
 use crate::ids::{Counters, Kind, mix};
-use crate::model::{Group, Membership, Organization, Role, Status};
+use crate::model::{Collection, Group, Membership, Organization, Role, Setup, Skip, Status};
 use crate::spec::AccountSpec;
 use crate::table::Table;
 
@@ -42,6 +42,12 @@ impl Account {
         account.seed_organizations(&mut rng);
         account.seed_people(&mut rng);
         account.seed_tickets(&mut rng);
+        account.seed_setups();
+        account.seed_skips();
+        let (start, end) = (account.history_start(), account.history_end());
+        account.seed_ratings(end);
+        account.seed_audits(start, end);
+        account.seed_side_conversations(end);
         account.last_change = account.history_end();
         account
     }
@@ -63,6 +69,18 @@ impl Account {
             ticket_fields: Table::default(),
             organization_fields: Table::default(),
             user_fields: Table::default(),
+            forms: Table::default(),
+            policies: Table::default(),
+            setups: BTreeMap::new(),
+            holidays: BTreeMap::new(),
+            skips: Table::default(),
+            ratings: Table::default(),
+            audits: Table::default(),
+            activities: Table::default(),
+            metric_events: Table::default(),
+            side_conversations: Table::default(),
+            side_events: Table::default(),
+            talks_of: BTreeMap::new(),
             agents: Vec::new(),
             bin: BTreeSet::new(),
             next_person: 0,
@@ -122,6 +140,84 @@ impl Account {
         let id = self.counters.give(Kind::Field);
         let counters = &mut self.counters;
         fields::keyed_field(id, position, parts, &mut || counters.give(Kind::Option), at)
+    }
+
+    fn seed_setups(&mut self) {
+        let at = self.history_start();
+        for (ordinal, name) in ["Default form", "Return of goods", "Bill", "Old form"]
+            .into_iter()
+            .enumerate()
+        {
+            let form = self.setup(Kind::Form, ordinal as u64, name, at);
+            let deleted_at = (ordinal == 3).then_some(at + DAY);
+            self.forms.put(Setup {
+                updated_at: deleted_at.unwrap_or(form.updated_at),
+                deleted_at,
+                ..form
+            });
+        }
+        for (ordinal, name) in ["Incidents", "Business hours", "Everything else"]
+            .into_iter()
+            .enumerate()
+        {
+            let policy = self.setup(Kind::Policy, ordinal as u64, name, at);
+            self.policies.put(policy);
+        }
+        let kinds = [
+            (Collection::Brands, Kind::Brand),
+            (Collection::Macros, Kind::Macro),
+            (Collection::Triggers, Kind::Trigger),
+            (Collection::Views, Kind::View),
+            (Collection::Schedules, Kind::Schedule),
+        ];
+        for (collection, kind) in kinds {
+            for ordinal in 0..6 {
+                let setup = self.setup(kind, ordinal, &format!("{} {ordinal}", collection.name()), at);
+                self.setups.entry(collection).or_default().put(setup);
+            }
+        }
+        for schedule in self.ids(Collection::Schedules) {
+            self.add_holiday(schedule);
+            self.add_holiday(schedule);
+        }
+    }
+
+    fn setup(&mut self, kind: Kind, ordinal: u64, name: &str, at: i64) -> Setup {
+        Setup {
+            id: self.counters.give(kind),
+            ordinal,
+            name: name.into(),
+            created_at: at,
+            updated_at: at,
+            deleted_at: None,
+        }
+    }
+
+    /// Every fortieth ticket was passed over once.
+    fn seed_skips(&mut self) {
+        let skipped: Vec<(i64, i64)> = self
+            .tickets
+            .iter()
+            .step_by(40)
+            .map(|row| (row.id, row.created_at))
+            .collect();
+        for (number, (ticket, at)) in skipped.into_iter().enumerate() {
+            self.skip(ticket, mix(number as u64), at + 60);
+        }
+    }
+
+    /// An agent passes a ticket over.
+    pub(crate) fn skip(&mut self, ticket: i64, seed: u64, at: i64) -> i64 {
+        let id = self.counters.give(Kind::Skip);
+        let user = self.agents[seed as usize % self.agents.len()];
+        self.skips.put(Skip {
+            id,
+            ticket,
+            user,
+            seed,
+            at,
+        });
+        id
     }
 
     fn seed_groups(&mut self) {

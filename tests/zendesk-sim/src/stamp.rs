@@ -21,6 +21,20 @@ impl Serialize for Stamp {
     }
 }
 
+/// A time with milliseconds, which a number decides: `2026-01-31T23:59:59.141Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fine(pub(crate) i64, pub(crate) i64);
+
+impl Serialize for Fine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(seconds, number) = *self;
+        let (of_day, millis) = (seconds.rem_euclid(86_400), number.rem_euclid(1_000));
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        let day = Day(seconds.div_euclid(86_400));
+        serializer.collect_str(&format_args!("{day}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"))
+    }
+}
+
 /// A day of the calendar that serialises as `2026-01-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Day(pub(crate) i64);
@@ -68,5 +82,7 @@ mod tests {
         assert_eq!(text(951_827_696), "\"2000-02-29T12:34:56Z\"");
         assert_eq!(text(1_791_532_660), "\"2026-10-09T07:57:40Z\"");
         assert_eq!(Day(20_454).to_string(), "2026-01-01");
+        let fine = serde_json::to_string(&Fine(1_791_532_660, 7_141)).expect("a string");
+        assert_eq!(fine, "\"2026-10-09T07:57:40.141Z\"");
     }
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::account::Account;
+use crate::beside::Moment;
 use crate::model::{Collection, Status};
 use crate::record::Form;
 use crate::server::Shared;
+use crate::table::Table;
 
 /// The latest state of one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Truth {
     /// The record's id.
     pub id: i64,
-    /// Its version in whole seconds since 1970: `generated_timestamp` of tickets, `updated_at` of users and
-    /// organizations; none of lists.
+    /// Its version in whole seconds since 1970 ([`Collection::version_field`]); none of lists.
     pub version: Option<i64>,
     /// The record itself says that it is deleted.
     pub is_deleted: bool,
@@ -22,7 +23,7 @@ pub struct Truth {
     /// It hangs on a ticket that is scrubbed: nobody who was told so keeps anything of it.
     pub is_wiped: bool,
     /// The record with its sideloads (`metric_set` and `slas` of tickets, `identities` of users, the creator
-    /// of ticket fields), the SLA clocks as they were last served.
+    /// of ticket fields, the side conversation with the newest of its events), the SLA clocks as they were last served.
     pub json: String,
 }
 
@@ -107,6 +108,20 @@ impl Account {
             Collection::TicketFields => self.ticket_fields.ids(),
             Collection::OrganizationFields => self.organization_fields.ids(),
             Collection::UserFields => self.user_fields.ids(),
+            Collection::TicketForms => self.forms.ids(),
+            Collection::SlaPolicies => self.policies.ids(),
+            Collection::TicketSkips => self.skips.ids(),
+            Collection::SatisfactionRatings => self.ratings.ids(),
+            Collection::AuditLogs => self.audits.ids(),
+            Collection::Activities => self.activities.ids(),
+            Collection::TicketMetricEvents => self.metric_events.ids(),
+            Collection::SideConversations => self.side_events.ids(),
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => self.setups.get(&collection).map(Table::ids).unwrap_or_default(),
+            Collection::ConversationLogs => self.entries(),
         }
     }
 
@@ -117,14 +132,27 @@ impl Account {
             Collection::TicketEvents => self.events.get(id).map(|row| row.at),
             Collection::Users => self.users.get(id).map(|row| row.updated_at),
             Collection::Organizations => self.organizations.get(id).map(|row| row.updated_at),
+            Collection::SatisfactionRatings => self.ratings.get(id).map(|row| row.updated_at),
+            Collection::AuditLogs => self.audits.get(id).map(|row| row.at),
+            Collection::Activities => self.activities.get(id).map(|row| row.at),
+            Collection::TicketMetricEvents => self.metric_events.get(id).map(|row| row.at),
+            Collection::SideConversations => self.side_events.get(id).map(|row| row.at),
             _ => None,
         }
     }
 
     /// Claims that a record hangs on a ticket that is scrubbed.
     fn is_wiped(&self, collection: Collection, id: i64) -> bool {
-        let event = self.events.get(id).filter(|_| collection == Collection::TicketEvents);
-        let ticket = event.and_then(|event| self.tickets.get(event.ticket));
+        let ticket = match collection {
+            Collection::TicketEvents => self.events.get(id).map(|row| row.ticket),
+            Collection::TicketSkips => self.skips.get(id).map(|row| row.ticket),
+            Collection::SatisfactionRatings => self.ratings.get(id).map(|row| row.ticket),
+            Collection::SideConversations => self.side_events.get(id).map(|row| row.ticket),
+            Collection::TicketMetricEvents => self.metric_events.get(id).map(|row| row.ticket),
+            Collection::Activities => self.activities.get(id).map(|row| row.ticket),
+            _ => None,
+        };
+        let ticket = ticket.and_then(|ticket| self.tickets.get(ticket));
         ticket.is_some_and(|ticket| ticket.is_scrubbed)
     }
 
@@ -135,6 +163,15 @@ impl Account {
             Collection::Users => self.users.get(id).is_some_and(|row| !row.is_active),
             Collection::Organizations => self.organizations.get(id).is_some_and(|row| row.deleted_at.is_some()),
             Collection::Groups => self.groups.get(id).is_some_and(|row| row.is_deleted),
+            Collection::TicketForms => self.forms.get(id).is_some_and(|row| row.deleted_at.is_some()),
+            Collection::Brands => {
+                let row = self.setups.get(&collection).and_then(|rows| rows.get(id));
+                row.is_some_and(|row| row.deleted_at.is_some())
+            }
+            Collection::TicketMetricEvents => {
+                let row = self.metric_events.get(id);
+                row.is_some_and(|row| matches!(row.what, Moment::Breach { is_void: true }))
+            }
             _ => false,
         }
     }

@@ -171,7 +171,7 @@ impl DraftTable<'_> {
     fn path(&self, path: &Path) -> String {
         let below = match &self.table.rows {
             _ if path.from_record => String::new(),
-            Rows::Record | Rows::RecordWith(_) => String::new(),
+            Rows::Record | Rows::RecordWith(_) | Rows::RecordUnless(_) => String::new(),
             Rows::Object(object) => format!("{object}."),
             Rows::Each { arrays, .. } => arrays.first().map(|array| format!("{array}[].")).unwrap_or_default(),
         };
@@ -200,6 +200,7 @@ impl DraftTable<'_> {
         let slot = |node: NodeId| grown.record_slot(node);
         match (&self.rows, self.root) {
             (Source::With(node), _) => RowsAt::RecordWith { slot: slot(*node) },
+            (Source::Unless(node), _) => RowsAt::RecordUnless { slot: slot(*node) },
             (Source::Without(node), _) => RowsAt::RecordWithout { slot: slot(*node) },
             (Source::Object(node), _) => RowsAt::Object {
                 slot: slot(*node),

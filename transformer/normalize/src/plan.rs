@@ -26,6 +26,8 @@ pub(crate) enum RowsAt {
     Record,
     /// The record where something stands in this slot.
     RecordWith { slot: u16 },
+    /// The record where nothing stands in this slot.
+    RecordUnless { slot: u16 },
     /// The record where the array in this slot is there and empty.
     RecordWithout { slot: u16 },
     /// The object in this slot; `is_keyed`: the key stands in the record, outside the object.

@@ -218,6 +218,10 @@ impl<G: Guard> Writer<'_, G> {
                 true => Ok(()),
                 false => self.row(index, table, kind, Element::RECORD),
             },
+            RowsAt::RecordUnless { slot } => match self.slots[usize::from(*slot)].is_nothing() {
+                true => self.row(index, table, kind, Element::RECORD),
+                false => Ok(()),
+            },
             RowsAt::RecordWithout { slot } => {
                 let is_empty = self.slots[usize::from(*slot)].is_empty_array(self.json);
                 if is_empty {
@@ -256,9 +260,10 @@ impl<G: Guard> Writer<'_, G> {
     /// What a notice that the record is gone says of one table.
     fn gone(&mut self, index: usize, table: &TablePlan) -> Written {
         match &table.rows {
-            RowsAt::Record | RowsAt::RecordWith { .. } | RowsAt::Object { is_keyed: true, .. } => {
-                self.row(index, table, CleanKind::Delete, Element::RECORD)
-            }
+            RowsAt::Record
+            | RowsAt::RecordWith { .. }
+            | RowsAt::RecordUnless { .. }
+            | RowsAt::Object { is_keyed: true, .. } => self.row(index, table, CleanKind::Delete, Element::RECORD),
             RowsAt::Object { .. } | RowsAt::RecordWithout { .. } => Ok(()),
             RowsAt::Each { .. } => self.fence(index, table),
         }

@@ -48,7 +48,7 @@ pub(crate) async fn demo(command: &Demo) -> Result<(), Failure> {
         if pass > 1 {
             println!("second look at the lists: what both have missed is gone");
         }
-        account.let_the_last_minute_pass()?;
+        account.let_it_settle()?;
         totals.add(&run_pass(&config, &stop).await?);
         account.keep_shown()?;
         if stop.is_cancelled() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use zendesk_sim::{AccountSpec, Clock, Credentials, SimConfig, Simulator};
+use zendesk_sim::{AccountSpec, Clock, Credentials, Limits, SimConfig, Simulator};
 
 /// One user's desk.
 pub(crate) struct Bench {
@@ -33,15 +33,23 @@ impl Bench {
             clock: Clock::manual(i64::try_from(now.as_secs()).expect("this age")),
             ..AccountSpec::sized(60, 5)
         };
+        // Limits that nothing reaches: without any the extractor keeps to the smallest plan's, and waits.
+        let plenty = Some(100_000);
         let config = change(SimConfig {
             spec,
+            limits: Limits {
+                account: plenty,
+                incremental_exports: plenty,
+                incremental_exports_cursor: plenty,
+                ..Limits::none()
+            },
             ..SimConfig::default()
         });
         let bench = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
             simulator: Simulator::start(config).expect("it starts"),
         };
-        bench.simulator.advance(std::time::Duration::from_secs(120));
+        bench.simulator.advance(std::time::Duration::from_secs(400));
         bench.write("zendesk.token", Credentials::TOKEN);
         bench.write("zenfloe.toml", &bench.config("acme"));
         assert_eq!(bench.run(&["keys", "new"]).code, 0);

@@ -40,7 +40,7 @@ fn passing() -> Vec<FaultKind> {
     ]
 }
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 14] = [
     "tickets/cursor",
     "users/cursor",
     "incremental/organizations",
@@ -49,6 +49,12 @@ const PATHS: [&str; 8] = [
     "organization_memberships",
     "ticket_fields",
     "organization_fields",
+    "incremental/ticket_events",
+    "ticket_metric_events",
+    "side_conversations/events",
+    "satisfaction_ratings",
+    "audit_logs",
+    "activities",
 ];
 
 #[tokio::test]
@@ -111,7 +117,12 @@ async fn heavy_pages_are_halved_and_grow_again() {
 async fn a_refused_cursor_begins_again_at_the_last_good_time() {
     let mut desk = Desk::start(still(400, 62), SPEED);
     desk.page = 50;
-    for path in ["tickets/cursor", "users/cursor", "organization_memberships"] {
+    for path in [
+        "tickets/cursor",
+        "users/cursor",
+        "organization_memberships",
+        "satisfaction_ratings",
+    ] {
         desk.simulator
             .add_fault(Fault::new(path, 1, FaultKind::RefusedCursor).after(1));
     }
@@ -124,15 +135,10 @@ async fn a_refused_cursor_begins_again_at_the_last_good_time() {
             .raw(collection.name())
             .await
             .into_iter()
-            .map(|raw| raw.key)
+            .filter_map(|raw| zendesk_sim::Collection::id_of(&raw.key))
             .collect();
         for truth in desk.simulator.records(collection) {
-            assert!(
-                held.contains(&truth.id.to_string()),
-                "{} {}",
-                collection.name(),
-                truth.id
-            );
+            assert!(held.contains(&truth.id), "{} {}", collection.name(), truth.id);
         }
     }
 }

@@ -30,6 +30,8 @@ struct Desk {
 
 /// When the accounts of these tests begin, where their time is moved by hand.
 const BEGINNING: i64 = 1_790_000_000;
+/// Events of side conversations are left alone for five minutes, all else for one.
+const SETTLES: Duration = Duration::from_secs(370);
 /// Our own time, in waits, runs so much faster.
 const SPEED: f64 = 1_000.0;
 
@@ -130,9 +132,6 @@ impl Desk {
     }
 
     fn settle(&self) {
-        assert!(
-            self.simulator.advance(Duration::from_secs(130)),
-            "a clock that is moved by hand"
-        );
+        assert!(self.simulator.advance(SETTLES), "a clock that is moved by hand");
     }
 }

@@ -8,14 +8,6 @@ use zendesk_sim::{Collection, ServedState};
 use super::Desk;
 use crate::topics::Raw;
 
-/// Collections whose records have a version of Zendesk's own.
-const VERSIONED: [Collection; 4] = [
-    Collection::Tickets,
-    Collection::TicketEvents,
-    Collection::Users,
-    Collection::Organizations,
-];
-
 /// Rows younger than this have not settled when they are served.
 const SETTLED_AFTER: i64 = 61;
 
@@ -28,8 +20,10 @@ impl Desk {
         self.prove_exactly_once().await;
         for collection in self.selected() {
             let raws = self.bench.topics.raw(collection.name()).await;
-            if collection == Collection::TicketEvents {
-                self.prove_comments(&raws);
+            match collection {
+                Collection::TicketEvents => self.prove_comments(&raws),
+                Collection::SideConversations => self.prove_side_conversations(&raws),
+                _ => {}
             }
             let newest = newest(raws.into_iter().filter(|raw| !is_read_again(raw)).collect());
             let mut present = BTreeSet::new();
@@ -82,10 +76,27 @@ impl Desk {
         }
     }
 
+    /// Of every side conversation the account's state of today was read last.
+    fn prove_side_conversations(&self, raws: &[Raw]) {
+        let mut read = BTreeMap::new();
+        for raw in raws.iter().filter(|raw| is_read_again(raw)) {
+            read.insert(raw.key.clone(), talk_of(&raw.json));
+        }
+        for truth in self.simulator.records(Collection::SideConversations) {
+            let talk = talk_of(&truth.json);
+            if let Some(key) = talk["id"].as_str() {
+                assert!(
+                    read.get(key) == Some(&talk),
+                    "side conversation {key}: not its state of today"
+                );
+            }
+        }
+    }
+
     /// No version is in raw twice, none that was not served, and all behind which the extractor has gone on.
     pub(crate) async fn prove_exactly_once(&self) {
         for collection in self.selected() {
-            if VERSIONED.contains(&collection) {
+            if collection.has_versions() {
                 self.prove_versions(collection).await;
             } else {
                 self.prove_states(collection).await;
@@ -104,7 +115,7 @@ impl Desk {
         let mut published = BTreeSet::new();
         let raws = self.bench.topics.raw(name).await;
         for raw in raws.into_iter().filter(|raw| !is_read_again(raw)) {
-            let version = (id_of(&raw), version_of(&raw.json));
+            let version = (id_of(&raw), version_of(collection, &raw.json));
             assert!(published.insert(version), "{name} {version:?} is there twice");
         }
         let served = self.simulator.served_versions(collection);
@@ -146,9 +157,19 @@ impl Desk {
     }
 }
 
-/// Claims that it is a comment of a thread that was read again.
-fn is_read_again(raw: &Raw) -> bool {
-    raw.json.contains("\"comments\":[")
+/// Claims that it is a comment of a thread that was read again, a side conversation that was read for its events, or the
+/// clocks of a ticket that were read by themselves.
+pub(crate) fn is_read_again(raw: &Raw) -> bool {
+    raw.json.contains("\"only_clocks\":true")
+        || raw.json.contains("\"comments\":[")
+        || raw.json.contains("\"side_conversations\":[")
+}
+
+/// The side conversation in a record.
+fn talk_of(json: &str) -> Value {
+    let mut record: Value = serde_json::from_str(json).expect("JSON");
+    let talk = record.pointer_mut("/side_conversations/0");
+    talk.map(Value::take).unwrap_or_default()
 }
 
 /// Ids and texts of the comments of an event, or of a thread that was read again.
@@ -164,7 +185,7 @@ fn comments(json: &str) -> Vec<(i64, String)> {
 }
 
 fn id_of(raw: &Raw) -> i64 {
-    raw.key.parse().expect("ids are numbers")
+    Collection::id_of(&raw.key).expect("an id or a UUID")
 }
 
 fn newest(raws: Vec<Raw>) -> BTreeMap<i64, Raw> {
@@ -175,13 +196,12 @@ fn newest(raws: Vec<Raw>) -> BTreeMap<i64, Raw> {
     newest
 }
 
-fn version_of(json: &str) -> i64 {
+fn version_of(collection: Collection, json: &str) -> i64 {
     let record: Value = serde_json::from_str(json).expect("JSON");
-    let second = record.get("generated_timestamp").or_else(|| record.get("timestamp"));
-    match (second, &record["updated_at"]) {
-        (Some(second), _) => second.as_i64().expect("whole seconds"),
-        (_, Value::String(time)) => time.parse::<jiff::Timestamp>().expect("a time").as_second(),
-        _ => panic!("a record without a version"),
+    let field = collection.version_field().expect("a collection with versions");
+    match &record[field] {
+        Value::String(time) => time.parse::<jiff::Timestamp>().expect("a time").as_second(),
+        second => second.as_i64().expect("whole seconds"),
     }
 }
 
@@ -192,5 +212,7 @@ fn lasting(json: &str) -> Value {
     for silent in ["slas", "custom_fields", "fields", "organization_fields", "child_events"] {
         object.remove(silent);
     }
+    // The truth about an event tells of its conversation as well.
+    object.remove("side_conversations");
     record
 }

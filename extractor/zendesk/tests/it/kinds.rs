@@ -121,3 +121,38 @@ async fn what_is_read_for_a_record_has_an_address_of_its_own() {
     );
     assert!(page.notes.is_empty(), "no sideload is missed where none was asked for");
 }
+
+#[tokio::test]
+async fn a_short_page_of_calls_is_the_last_one() {
+    let row = |id: u32| {
+        format!(
+            r#"{{"id":{id},"updated_at":"2026-11-25T10:{:02}:{:02}Z"}}"#,
+            id / 60,
+            id % 60
+        )
+    };
+    let page = |rows: std::ops::Range<u32>, end: i64| {
+        let rows: Vec<String> = rows.map(row).collect();
+        at_noon(&format!(
+            r#"{{"calls":[{}],"next_page":"https://x","end_time":{end}}}"#,
+            rows.join(",")
+        ))
+    };
+    let ten = NOW - 2 * 3_600;
+    let (pages, targets) = read(
+        "talk_calls",
+        Place::start(),
+        vec![page(0..1_000, ten + 999), page(999..1_005, ten + 1_004)],
+    )
+    .await;
+    let shown: Vec<_> = pages
+        .iter()
+        .map(|page| (page.records.len(), page.is_caught_up))
+        .collect();
+    assert_eq!(
+        shown,
+        [(1_000, false), (5, true)],
+        "the boundary second comes again, and the second page is short"
+    );
+    assert!(targets[1].contains(&format!("start_time={}", ten + 999)), "{targets:?}");
+}

@@ -129,7 +129,10 @@ async fn a_sideload_that_is_left_out_is_told_once() {
             .expect("a page");
         notes.push(page.notes);
     }
-    let told = vec![Note::SideloadMissing { name: "slas".into() }];
+    let told = vec![Note::SideloadMissing {
+        name: "slas".into(),
+        has_other_way: true,
+    }];
     assert_eq!(notes, [vec![], told, vec![]]);
 }
 

@@ -20,6 +20,20 @@ const FIRST_CHANGE: i64 = 2;
 /// The first of the parts that are attachments.
 const FIRST_ATTACHMENT: i64 = 7;
 
+/// Every fourth comment has a file, some have two.
+pub(crate) fn files(seed: u64) -> i64 {
+    match mix(seed ^ 0xa77) % 16 {
+        0..=2 => 1,
+        3 => 2,
+        _ => 0,
+    }
+}
+
+/// The id of a comment's file.
+pub(crate) fn file_of(comment: i64, number: i64) -> i64 {
+    comment + PART * (FIRST_ATTACHMENT + number)
+}
+
 impl Event {
     /// The id of the event that begins with a happening.
     pub(crate) fn id_of(first: i64) -> i64 {
@@ -116,6 +130,10 @@ impl Account {
                 "id": id, "event_type": "CommentRedactionEvent", "via": "Web service", "via_reference_id": null,
                 "comment_id": comment,
             })],
+            What::RedactedFile { comment, file } => vec![json!({
+                "id": id, "event_type": "AttachmentRedactionEvent", "via": "Web service", "via_reference_id": null,
+                "attachment_id": file, "comment_id": comment,
+            })],
             What::SlaClock => Vec::new(),
         }
     }
@@ -145,6 +163,7 @@ impl Account {
             seed,
             is_public,
             is_redacted,
+            is_without_files,
         } = happening.what
         else {
             return Value::Null;
@@ -163,28 +182,33 @@ impl Account {
         json!({
             "id": happening.id, "type": "Comment", "author_id": happening.updater, "body": text,
             "html_body": format!("<div class=\"zd-comment\"><p>{text}</p></div>"), "plain_body": text,
-            "public": is_public, "attachments": self.attachments(ticket, happening, seed), "audit_id": audit, "via": via,
+            "public": is_public, "attachments": self.attachments(ticket, happening, seed, is_without_files), "audit_id": audit, "via": via,
             "created_at": Stamp(happening.at), "via_reference_id": null,
         })
     }
 
-    /// Every fourth comment has a file, some have two.
-    fn attachments(&self, ticket: &Ticket, happening: &Happening, seed: u64) -> Vec<Value> {
-        let count = match mix(seed ^ 0xa77) % 16 {
-            _ if ticket.is_scrubbed => 0,
-            0..=2 => 1,
-            3 => 2,
-            _ => 0,
-        };
+    /// The files of a comment; in the place of one that was taken away an empty text is left.
+    fn attachments(&self, ticket: &Ticket, happening: &Happening, seed: u64, is_redacted: bool) -> Vec<Value> {
+        let count = if ticket.is_scrubbed { 0 } else { files(seed) };
         let file = |number: i64| {
-            let id = happening.id + PART * (FIRST_ATTACHMENT + number);
-            let name = format!("screenshot-{number}.png");
+            let is_left = !(is_redacted && number == 0);
+            let id = file_of(happening.id, number);
+            let name = if is_left {
+                format!("screenshot-{number}.png")
+            } else {
+                "redacted.txt".into()
+            };
+            let content = format!(
+                "https://simulated.zendesk.com/attachments/token/{:016x}/?name={name}",
+                mix(seed)
+            );
             json!({
                 "id": id, "url": format!("{HOME}/attachments/{id}.json"), "file_name": name,
-                "content_url": format!("https://simulated.zendesk.com/attachments/token/{:016x}/?name={name}", mix(seed)),
-                "mapped_content_url": format!("https://simulated.zendesk.com/attachments/token/{:016x}/?name={name}", mix(seed)),
-                "content_type": "image/png", "size": 1_024 + mix(seed) % 100_000, "width": 640, "height": null,
-                "inline": false, "deleted": false, "malware_access_override": false,
+                "content_url": content, "mapped_content_url": content,
+                "content_type": if is_left { "image/png" } else { "text/plain" },
+                "size": if is_left { 1_024 + mix(seed) % 100_000 } else { 1 },
+                "width": is_left.then_some(640), "height": null,
+                "inline": false, "deleted": !is_left, "malware_access_override": false,
                 "malware_scan_result": "malware_not_found", "thumbnails": [],
             })
         };

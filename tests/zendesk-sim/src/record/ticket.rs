@@ -212,7 +212,7 @@ impl Account {
             satisfaction_probability: None,
             allow_channelback: false,
             allow_attachments: true,
-            from_messaging_channel: false,
+            from_messaging_channel: ticket.is_messaging(),
             support_type: if ticket.by_ai_agent { "ai_agent" } else { "agent" },
             last_speaker_hint: (is_kept && ticket.ordinal % 16 == 5)
                 .then(|| Prose::new(&self.cast, mix(ticket.seed ^ 0x41)).note()),

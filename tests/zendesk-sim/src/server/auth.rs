@@ -189,10 +189,27 @@ impl Caller {
 /// The scopes of which one is enough for a collection, besides `read`.
 fn scopes(collection: Collection) -> &'static [&'static str] {
     match collection {
-        Collection::Tickets | Collection::TicketEvents | Collection::TicketFields => &["tickets:read"],
+        Collection::Tickets
+        | Collection::TicketEvents
+        | Collection::TicketFields
+        | Collection::TicketForms
+        | Collection::TicketMetricEvents
+        | Collection::ConversationLogs => &["tickets:read"],
+        Collection::AuditLogs => &["auditlogs:read"],
         Collection::Users | Collection::UserFields => &["users:read"],
         Collection::Organizations | Collection::OrganizationFields => &["organizations:read"],
         Collection::OrganizationMemberships => &["users:read", "organizations:read"],
-        Collection::Groups | Collection::GroupMemberships => &[],
+        Collection::Groups
+        | Collection::GroupMemberships
+        | Collection::SlaPolicies
+        | Collection::TicketSkips
+        | Collection::SatisfactionRatings
+        | Collection::Activities
+        | Collection::SideConversations
+        | Collection::Brands
+        | Collection::Macros
+        | Collection::Views
+        | Collection::Schedules => &[],
+        Collection::Triggers => &["triggers:read"],
     }
 }

@@ -1,4 +1,4 @@
-//! Rate buckets: windows of one minute of the account's time.
+//! Rate buckets: windows of one minute of the account's time, or of ten.
 
 use std::collections::HashMap;
 
@@ -16,6 +16,8 @@ pub enum Bucket {
     IncrementalExportsCursor,
     /// The list of tickets.
     TicketsIndex,
+    /// The events of side conversations.
+    SideConversationEvents,
 }
 
 impl Bucket {
@@ -26,15 +28,26 @@ impl Bucket {
             Self::IncrementalExports => "incremental_exports",
             Self::IncrementalExportsCursor => "incremental_exports_cursor",
             Self::TicketsIndex => "tickets_index",
+            Self::SideConversationEvents => "side_conversation_events",
         }
     }
 
-    fn header(self) -> &'static str {
+    /// The header that tells how it stands, where one is known.
+    fn header(self) -> Option<&'static str> {
         match self {
-            Self::Account => "x-rate-limit",
-            Self::IncrementalExports => "zendesk-ratelimit-incremental-exports",
-            Self::IncrementalExportsCursor => "zendesk-ratelimit-incremental-exports-cursor",
-            Self::TicketsIndex => "zendesk-ratelimit-tickets-index",
+            Self::Account => Some("x-rate-limit"),
+            Self::IncrementalExports => Some("zendesk-ratelimit-incremental-exports"),
+            Self::IncrementalExportsCursor => Some("zendesk-ratelimit-incremental-exports-cursor"),
+            Self::TicketsIndex => Some("zendesk-ratelimit-tickets-index"),
+            Self::SideConversationEvents => None,
+        }
+    }
+
+    /// How long its window lasts.
+    fn window_ms(self) -> i64 {
+        match self {
+            Self::SideConversationEvents => 10 * WINDOW_MS,
+            _ => WINDOW_MS,
         }
     }
 }
@@ -68,7 +81,7 @@ impl Plan {
     }
 }
 
-/// How many requests a minute are answered; without a number, all.
+/// How many requests a minute are answered, where nothing else is said; without a number, all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Which collections the account has; none for all.
@@ -81,6 +94,8 @@ pub struct Limits {
     pub incremental_exports_cursor: Option<u32>,
     /// The list of tickets.
     pub tickets_index: Option<u32>,
+    /// The events of side conversations, in ten minutes.
+    pub side_conversation_events: Option<u32>,
     /// Refusals tell in `Retry-After` when to come back; otherwise a `ratelimit-reset` with a date is all.
     pub tells_retry_after: bool,
 }
@@ -94,6 +109,7 @@ impl Limits {
             incremental_exports: None,
             incremental_exports_cursor: None,
             tickets_index: None,
+            side_conversation_events: None,
             tells_retry_after: true,
         }
     }
@@ -106,6 +122,7 @@ impl Limits {
             incremental_exports: Some(10),
             incremental_exports_cursor: Some(20),
             tickets_index: Some(100),
+            side_conversation_events: Some(600),
             tells_retry_after: true,
         }
     }
@@ -127,6 +144,7 @@ impl Limits {
             Bucket::IncrementalExports => self.incremental_exports,
             Bucket::IncrementalExportsCursor => self.incremental_exports_cursor,
             Bucket::TicketsIndex => self.tickets_index,
+            Bucket::SideConversationEvents => self.side_conversation_events,
         }
     }
 }
@@ -197,7 +215,7 @@ impl Buckets {
     /// The window of now; one begins with its first request.
     fn window(&self, bucket: Bucket, now_ms: i64) -> Window {
         let window = self.windows.get(&bucket).copied();
-        let current = window.filter(|window| (0..WINDOW_MS).contains(&(now_ms - window.began)));
+        let current = window.filter(|window| (0..bucket.window_ms()).contains(&(now_ms - window.began)));
         current.unwrap_or(Window { began: now_ms, used: 0 })
     }
 
@@ -205,7 +223,7 @@ impl Buckets {
         let standing = |bucket: &Bucket| {
             let total = self.limits.total(*bucket)?;
             let window = self.window(*bucket, now_ms);
-            let left_ms = window.began + WINDOW_MS - now_ms;
+            let left_ms = window.began + bucket.window_ms() - now_ms;
             Some(Standing {
                 bucket: *bucket,
                 total,
@@ -226,14 +244,14 @@ impl Standing {
             remaining,
             resets,
         } = *self;
+        let Some(header) = bucket.header() else {
+            return Vec::new();
+        };
         if bucket != Bucket::Account {
-            return vec![(
-                bucket.header(),
-                format!("total={total}; remaining={remaining}; resets={resets}"),
-            )];
+            return vec![(header, format!("total={total}; remaining={remaining}; resets={resets}"))];
         }
         vec![
-            (bucket.header(), total.to_string()),
+            (header, total.to_string()),
             ("x-rate-limit-remaining", remaining.to_string()),
             ("ratelimit-limit", total.to_string()),
             ("ratelimit-remaining", remaining.to_string()),

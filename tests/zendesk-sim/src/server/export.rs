@@ -26,6 +26,8 @@ pub(crate) struct Export<'r> {
 
 /// The largest page, and the one that is served without `per_page`.
 const LARGEST: i64 = 1_000;
+/// Seconds after which every event of side conversations can be seen.
+const LATEST: i64 = 240;
 /// A start may not be younger.
 const TOO_RECENT: i64 = 60;
 
@@ -60,6 +62,10 @@ impl Account {
             Collection::Tickets => Box::new(self.tickets.after(after, until).map(|row| (row.generated_at, row.id))),
             Collection::TicketEvents => Box::new(self.events.after(after, until).map(|row| (row.at, row.id))),
             Collection::Users => Box::new(self.users.after(after, until).map(|row| (row.updated_at, row.id))),
+            Collection::TicketMetricEvents => {
+                Box::new(self.metric_events.after(after, until).map(|row| (row.at, row.id)))
+            }
+            Collection::SideConversations => Box::new(self.side_events.after(after, until).map(|row| (row.at, row.id))),
             _ => Box::new(
                 self.organizations
                     .after(after, until)
@@ -72,6 +78,17 @@ impl Account {
         let ticket = match collection {
             Collection::Tickets => id,
             Collection::TicketEvents => self.events.get(id).map_or(0, |event| event.ticket),
+            Collection::TicketMetricEvents => {
+                return !(query.says_true("exclude_deleted") && self.is_deleted(collection, id));
+            }
+            // Up to four minutes pass before an event is there to be seen, of each event its own time.
+            Collection::SideConversations => {
+                let lateness = mix(id as u64) as i64 & 0xff;
+                return self
+                    .side_events
+                    .get(id)
+                    .is_some_and(|event| event.at + lateness.min(LATEST) <= self.now());
+            }
             _ => return true,
         };
         let scope = query.get("support_type_scope").unwrap_or("agent");
@@ -160,6 +177,15 @@ impl Export<'_> {
         } else {
             (cut.end, cut.is_last)
         };
+        if self.collection == Collection::SideConversations {
+            return Ok(self.by_next_page(
+                shared,
+                &account,
+                &cut,
+                if self.repeats { Some(start) } else { cut.end },
+                is_last,
+            ));
+        }
         let next = end.unwrap_or(start);
         let address = self
             .query
@@ -175,6 +201,21 @@ impl Export<'_> {
             Some(Place::Time(next)),
             &members,
         ))
+    }
+
+    /// A page of the export that has no `end_of_stream`: its last page has no next one, and its `end_time` is the present,
+    /// which is later than events that are still to come.
+    fn by_next_page(&self, shared: &Shared, account: &Account, cut: &Cut, end: Option<i64>, is_last: bool) -> Served {
+        let next = end.filter(|_| !is_last);
+        let address = next.map(|next| {
+            self.query
+                .address(&self.address, &["start_time"], &[("start_time", &next.to_string())])
+        });
+        let members = json!({
+            "count": cut.rows.len(), "end_time": next.unwrap_or(account.now()), "next_page": address,
+        });
+        let place = Place::Time(self.query.number("start_time").unwrap_or(0));
+        self.serve(shared, account, &cut.rows, place, next.map(Place::Time), &members)
     }
 
     /// Chooses the rows from a second on and the end that the page tells.

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Collection;
 
-/// A version of a ticket, a user or an organization that an export has served.
+/// A version that an export, or a list of what has changed, has served of a record with versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServedVersion {
     /// The record's id.
     pub id: i64,
-    /// Whole seconds since 1970: `generated_timestamp` of tickets, `updated_at` of the others.
+    /// Whole seconds since 1970; see [`Collection::version_field`].
     pub version: i64,
     /// The account's time, whole seconds since 1970.
     pub first_served_at: i64,
@@ -71,6 +71,8 @@ pub(crate) enum Place {
     Time(i64),
     /// A place in a list; none for its beginning.
     List(Option<String>),
+    /// The beginning of a list of what has changed since a time, asked for at a time.
+    Window { from: i64, at: i64 },
 }
 
 /// A page that was served and not gone behind.
@@ -104,12 +106,17 @@ impl Tally {
     }
 }
 
+/// A careful client leaves what is younger to its next pass.
+const SETTLES_WITHIN: i64 = 62;
+
 type Version = (i64, i64);
 
 #[derive(Debug, Default)]
 struct Versions {
     served: HashMap<Version, Tally>,
     pending: HashMap<Place, Pending<Version>>,
+    /// The beginning of the pass over what has changed.
+    pass: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Default)]
@@ -279,8 +286,10 @@ impl Versions {
         for (id, version) in take_behind(&mut self.pending, place) {
             self.take((id, version));
         }
-        let Place::Time(start) = place else {
-            return;
+        let start = match place {
+            Place::Time(start) => start,
+            Place::Window { from, at } => return self.passed(*from, *at),
+            _ => return,
         };
         // The start of a time export need not be the end that the last page told.
         let earlier: Vec<_> = self
@@ -292,6 +301,19 @@ impl Versions {
                 self.take(row);
             }
         }
+    }
+
+    /// A pass over what has changed begins: with a later time it shows that the one before came to its end, and of what
+    /// that one has shown, all that had settled when it began is taken.
+    fn passed(&mut self, from: i64, at: i64) {
+        let shown: Vec<_> = self.pending.drain().flat_map(|(_, page)| page.rows).collect();
+        if let Some((_, began)) = self.pass.filter(|(before, _)| *before < from) {
+            let settled = shown
+                .into_iter()
+                .filter(|(_, version)| began - version > SETTLES_WITHIN);
+            settled.for_each(|row| self.take(row));
+        }
+        self.pass = Some((from, at));
     }
 
     fn take(&mut self, row: Version) {

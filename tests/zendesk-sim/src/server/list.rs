@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::ledger::Place;
 use super::page::{PageBody, Sideloads};
 use super::query::Query;
-use super::{Served, Shared};
+use super::{Served, Shared, window};
 use crate::account::Account;
 use crate::model::Collection;
 use crate::record::Form;
@@ -65,6 +65,15 @@ enum Way {
     Backwards,
 }
 
+impl Way {
+    fn back(self) -> Self {
+        match self {
+            Self::Forwards => Self::Backwards,
+            Self::Backwards => Self::Forwards,
+        }
+    }
+}
+
 impl Account {
     /// Claims that a list shows a row.
     fn is_listed(&self, collection: Collection, id: i64, query: &Query) -> bool {
@@ -74,7 +83,9 @@ impl Account {
                 ticket.is_some_and(|ticket| !ticket.is_archived) && !self.is_deleted(collection, id)
             }
             Collection::Groups => query.get("exclude_deleted") == Some("false") || !self.is_deleted(collection, id),
+            Collection::Brands => query.says_true("include_deleted") || !self.is_deleted(collection, id),
             Collection::Users | Collection::Organizations => !self.is_deleted(collection, id),
+            collection if collection.is_window() => self.is_within(collection, id, query),
             _ => true,
         }
     }
@@ -90,6 +101,7 @@ impl Account {
 
     /// At most `count` listed rows from a place on.
     fn listed(&self, list: &List<'_>, from: Option<&Position>, way: Way, count: usize) -> Vec<i64> {
+        let way = if list.is_newest_first() { way.back() } else { way };
         let ids = match list.collection {
             Collection::Groups => Box::new(self.groups_by_name(from, way).into_iter()),
             collection => self.ids_beyond(collection, from.map(|(_, id)| *id), way),
@@ -124,6 +136,23 @@ impl Account {
             Collection::TicketFields => beyond(&self.ticket_fields, from, way),
             Collection::OrganizationFields => beyond(&self.organization_fields, from, way),
             Collection::UserFields => beyond(&self.user_fields, from, way),
+            Collection::TicketForms => beyond(&self.forms, from, way),
+            Collection::SlaPolicies => beyond(&self.policies, from, way),
+            Collection::TicketSkips => beyond(&self.skips, from, way),
+            Collection::SatisfactionRatings => beyond(&self.ratings, from, way),
+            Collection::AuditLogs => beyond(&self.audits, from, way),
+            Collection::Activities => beyond(&self.activities, from, way),
+            Collection::Brands
+            | Collection::Macros
+            | Collection::Triggers
+            | Collection::Views
+            | Collection::Schedules => match self.setups.get(&collection) {
+                Some(rows) => beyond(rows, from, way),
+                None => Box::new(std::iter::empty()),
+            },
+            Collection::TicketMetricEvents | Collection::SideConversations | Collection::ConversationLogs => {
+                Box::new(std::iter::empty())
+            }
         }
     }
 }
@@ -145,6 +174,15 @@ impl List<'_> {
             self.by_cursor(shared)
         } else {
             self.by_offset(shared)
+        }
+    }
+
+    /// The order in which what is asked for by time comes, unless another one is asked for.
+    fn is_newest_first(&self) -> bool {
+        match self.collection {
+            Collection::AuditLogs => self.query.get("sort") != Some("created_at"),
+            Collection::Activities => true,
+            _ => false,
         }
     }
 
@@ -176,6 +214,7 @@ impl List<'_> {
     }
 
     fn by_cursor(&self, shared: &Shared) -> Result<Served, Answer> {
+        window::check(self.collection, self.query)?;
         let size = self.page_size()?;
         let (from, way) = self.place()?;
         let account = shared.read();
@@ -215,7 +254,7 @@ impl List<'_> {
     fn by_offset(&self, shared: &Shared) -> Result<Served, Answer> {
         let is_whole = matches!(
             self.collection,
-            Collection::TicketFields | Collection::OrganizationFields | Collection::UserFields
+            Collection::TicketFields | Collection::OrganizationFields | Collection::UserFields | Collection::Schedules
         );
         let account = shared.read();
         let mut ids = account.listed(self, None, Way::Forwards, usize::MAX);
@@ -266,22 +305,19 @@ impl List<'_> {
         let now = account.now();
         let body = PageBody::new(account, self.collection, ids, &sideloads, now);
         let mut ledger = shared.ledger();
+        let place = window::place(self.collection, self.query, place, now);
         ledger.asked(self.collection, &place);
-        if !self.has_versions() {
+        if self.collection.is_window() {
+            let version = |id: &i64| Some((*id, account.version(self.collection, *id)?));
+            let rows = ids.iter().filter_map(version).collect();
+            ledger.served_versions(self.collection, place, None, rows, now);
+        } else if !self.collection.has_versions() {
             ledger.served_states(self.collection, place, Some(next), body.rows(), now);
         }
         Served {
             answer: Answer::page(body.finish(members), ids.len()),
             unknown_includes: sideloads.unknown,
         }
-    }
-
-    /// Claims that exports keep account of the collection, in another form than lists show.
-    fn has_versions(&self) -> bool {
-        matches!(
-            self.collection,
-            Collection::Tickets | Collection::Users | Collection::Organizations
-        )
     }
 }
 

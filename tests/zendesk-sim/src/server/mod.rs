@@ -18,6 +18,8 @@ mod route;
 mod send;
 mod shared;
 mod single;
+mod talks;
+mod window;
 mod wire;
 
 pub(crate) use send::serve;

@@ -100,7 +100,7 @@ impl<'a> PageBody<'a> {
 
     fn write_rows(&mut self, ids: &[i64], form: &Form) {
         self.out.extend_from_slice(b"{\"");
-        self.out.extend_from_slice(self.collection.name().as_bytes());
+        self.out.extend_from_slice(self.collection.envelope().as_bytes());
         self.out.extend_from_slice(b"\":[");
         for id in ids {
             self.comma();

@@ -23,6 +23,12 @@ impl Query {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The values of a parameter that is given more than once.
+    pub(crate) fn all<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q str> {
+        let found = self.pairs.iter().filter(move |(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// A number; what is no number counts as missing.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         self.get(name)?.parse().ok()

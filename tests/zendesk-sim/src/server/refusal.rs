@@ -41,7 +41,7 @@ const GATED: [(&str, Plan); 5] = [
     ("audit_logs", Plan::Enterprise),
     ("custom_roles", Plan::Enterprise),
     ("ticket_forms", Plan::Professional),
-    ("sla_policies", Plan::Professional),
+    ("slas/policies", Plan::Professional),
     ("side_conversations", Plan::Professional),
 ];
 

@@ -12,7 +12,7 @@ use super::list::{self, List};
 use super::log::LoggedRequest;
 use super::query::Query;
 use super::route::{self, Route};
-use super::{Served, Shared, refusal, single};
+use super::{Served, Shared, refusal, single, talks};
 use crate::clock::Clock;
 
 /// A request as it came.
@@ -141,11 +141,18 @@ impl Request {
                 };
                 list.page(shared)
             }
-            _ => self.dispatch_single(shared, route, query, caller),
+            _ => self.dispatch_single(shared, route, query, caller, &address),
         }
     }
 
-    fn dispatch_single(&self, shared: &Shared, route: Route, query: &Query, caller: &Caller) -> Result<Served, Answer> {
+    fn dispatch_single(
+        &self,
+        shared: &Shared,
+        route: Route,
+        query: &Query,
+        caller: &Caller,
+        address: &str,
+    ) -> Result<Served, Answer> {
         use crate::model::{Collection::Tickets, Role};
         match route {
             Route::ShowMany => {
@@ -159,6 +166,19 @@ impl Request {
             Route::Comments(id) => {
                 caller.may_read(Tickets, false)?;
                 list::comments(shared, id, query)
+            }
+            Route::Holidays(id) => {
+                caller.has_role(Role::Admin)?;
+                single::holidays(shared, id)
+            }
+            Route::ConversationLog(id) => {
+                caller.may_read(Tickets, false)?;
+                talks::log_of_ticket(shared, id, query)
+            }
+            Route::SideConversations(id) => {
+                caller.has_role(Role::Agent)?;
+                caller.has_scope(&["tickets:read"])?;
+                talks::of_ticket(shared, id, query, address)
             }
             Route::Settings => {
                 caller.has_role(Role::Agent)?;

@@ -12,6 +12,9 @@ pub(crate) enum Route {
     ShowMany,
     Ticket(i64),
     Comments(i64),
+    SideConversations(i64),
+    ConversationLog(i64),
+    Holidays(i64),
     Me,
     CurrentToken,
     Settings,
@@ -48,13 +51,23 @@ impl Route {
             ["incremental", "users"] => Self::ExportByTime(Collection::Users),
             ["incremental", "ticket_events"] => Self::ExportByTime(Collection::TicketEvents),
             ["incremental", "organizations"] => Self::ExportByTime(Collection::Organizations),
+            ["incremental", "ticket_metric_events"] => Self::ExportByTime(Collection::TicketMetricEvents),
+            ["tickets", "side_conversations", "events"] => Self::ExportByTime(Collection::SideConversations),
+            ["tickets", id, "conversation_log"] => id.parse().map_or(Self::Unknown, Self::ConversationLog),
+            ["tickets", id, "side_conversations"] => id.parse().map_or(Self::Unknown, Self::SideConversations),
             ["tickets", "show_many"] => Self::ShowMany,
             ["tickets", id, "comments"] => id.parse().map_or(Self::Unknown, Self::Comments),
             ["tickets", id] => id.parse().map_or(Self::Unknown, Self::Ticket),
             ["users", "me"] => Self::Me,
             ["oauth", "tokens", "current"] => Self::CurrentToken,
             ["account", "settings"] => Self::Settings,
-            ["ticket_events"] => Self::Unknown,
+            ["slas", "policies"] => Self::List(Collection::SlaPolicies),
+            ["business_hours", "schedules"] => Self::List(Collection::Schedules),
+            ["business_hours", "schedules", id, "holidays"] => id.parse().map_or(Self::Unknown, Self::Holidays),
+            ["skips"] => Self::List(Collection::TicketSkips),
+            // Their addresses are others than their names.
+            ["ticket_events" | "sla_policies" | "ticket_skips"] => Self::Unknown,
+            ["ticket_metric_events" | "side_conversations" | "conversation_logs" | "schedules"] => Self::Unknown,
             [name] => Collection::named(name).map_or(Self::Unknown, Self::List),
             _ => Self::Unknown,
         }
@@ -64,6 +77,7 @@ impl Route {
     pub(crate) fn bucket(self) -> Option<Bucket> {
         match self {
             Self::ExportByCursor(Collection::Users) => Some(Bucket::IncrementalExportsCursor),
+            Self::ExportByTime(Collection::SideConversations) => Some(Bucket::SideConversationEvents),
             Self::ExportByCursor(_) | Self::ExportByTime(_) => Some(Bucket::IncrementalExports),
             Self::List(Collection::Tickets) => Some(Bucket::TicketsIndex),
             Self::Token | Self::Authorize | Self::Control => None,
@@ -91,7 +105,11 @@ mod tests {
         check("/api/v2/groups.json", Route::List(Collection::Groups));
         check("/api/v2/tickets/show_many.json", Route::ShowMany);
         check("/api/v2/tickets/17.json", Route::Ticket(17));
-        check("/api/v2/audit_logs", Route::Unknown);
+        check("/api/v2/audit_logs", Route::List(Collection::AuditLogs));
+        check("/api/v2/tickets/17/side_conversations", Route::SideConversations(17));
+        check("/api/v2/side_conversations", Route::Unknown);
+        check("/api/v2/slas/policies", Route::List(Collection::SlaPolicies));
+        check("/api/v2/sla_policies", Route::Unknown);
         check("/oauth/tokens", Route::Token);
         check("/_sim/requests", Route::Control);
         check("/", Route::Unknown);

@@ -66,3 +66,16 @@ pub(crate) fn settings() -> Answer {
         }}),
     )
 }
+
+/// The holidays of one schedule, all of them.
+pub(crate) fn holidays(shared: &Shared, schedule: i64) -> Result<Served, Answer> {
+    let account = shared.read();
+    let held = account
+        .setups
+        .get(&Collection::Schedules)
+        .and_then(|rows| rows.get(schedule));
+    held.ok_or_else(Answer::no_such_record)?;
+    let holidays = account.holidays_of(schedule);
+    let rows = holidays.len();
+    Ok(Answer::page(json!({"holidays": holidays}).to_string().into_bytes(), rows).into())
+}

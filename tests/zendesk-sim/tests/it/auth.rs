@@ -243,7 +243,7 @@ async fn plans_have_some_collections_and_not_others() {
         limits: Limits::of(Plan::Team),
         ..config()
     });
-    for name in ["audit_logs", "sla_policies", "custom_roles", "ticket_forms"] {
+    for name in ["audit_logs", "slas/policies", "custom_roles", "ticket_forms"] {
         assert_eq!(team.get(&format!("/api/v2/{name}")).await.status, 403, "{name}");
     }
     let reply = team.get("/api/v2/nonsense").await;

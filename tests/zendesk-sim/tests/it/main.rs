@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod beside;
 mod control;
 mod cursor_export;
 mod desk;

@@ -44,6 +44,7 @@ struct Elements {
 pub(super) enum Source {
     Record,
     With(NodeId),
+    Unless(NodeId),
     Without(NodeId),
     Object(NodeId),
     Each {
@@ -96,7 +97,7 @@ impl Trees {
     /// The fields of an excluded table are known all the same, so that none of them is counted.
     fn pass_over(&mut self, table: &Table) {
         match &table.rows {
-            Rows::Record | Rows::RecordWith(_) => table.columns.iter().for_each(|column| {
+            Rows::Record | Rows::RecordWith(_) | Rows::RecordUnless(_) => table.columns.iter().for_each(|column| {
                 self.record.place(ROOT, &column.path.steps);
             }),
             Rows::Object(path) => _ = self.record.place(ROOT, &path.steps),
@@ -168,6 +169,7 @@ impl Trees {
         match &table.rows {
             Rows::Record => vec![(Source::Record, whole)],
             Rows::RecordWith(path) => vec![(Source::With(self.want_in_record(path)), whole)],
+            Rows::RecordUnless(path) => vec![(Source::Unless(self.want_in_record(path)), whole)],
             Rows::Object(path) => {
                 let node = self.want_in_record(path);
                 self.record.count_unknown(node);

@@ -15,7 +15,7 @@ pub(crate) fn records(collection: &'static Collection) -> impl Strategy<Value = 
         match &table.rows {
             Rows::Record => parts.push(columns(collection, table, None)),
             Rows::Object(path) => parts.push(columns(collection, table, Some(path))),
-            Rows::RecordWith(_) => parts.push(columns(collection, table, None)),
+            Rows::RecordWith(_) | Rows::RecordUnless(_) => parts.push(columns(collection, table, None)),
             Rows::Each { arrays: paths, .. } => {
                 let path = paths[0].clone();
                 let elements = proptest::collection::vec(columns(collection, table, None), 0..4);

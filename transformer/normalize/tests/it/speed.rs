@@ -168,8 +168,8 @@ impl Trees {
             .iter()
             .filter_map(|(table, schema)| {
                 let row = match &table.rows {
-                    Rows::Record => &record,
-                    Rows::Object(path) | Rows::RecordWith(path) => find(path, &record, &record)?,
+                    Rows::Record | Rows::RecordWith(_) | Rows::RecordUnless(_) => &record,
+                    Rows::Object(path) => find(path, &record, &record)?,
                     Rows::Each { arrays, .. } => find(arrays.first()?, &record, &record)?,
                 };
                 let writer = GenericDatumWriter::builder(schema).build().expect("a writer");

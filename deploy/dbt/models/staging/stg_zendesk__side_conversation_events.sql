@@ -1,0 +1,1 @@
+{{ live('side_conversation_events') }}

@@ -1,0 +1,1 @@
+{{ live('ticket_metric_events') }}
