@@ -110,13 +110,15 @@ async fn readers_see_all_but_tokens(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Columns of custom fields are in no catalog: those that hold tokens would show among the others.
 async fn columns_are_shared_as_the_catalog_says(world: &World, table: &str) -> Result<()> {
     let (_, known) = zenfloe_catalog::Catalog::builtin()
         .table(table)
         .context("a table of the catalog")?;
     let shared = format!(
         "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass('mart_zendesk.{table}') AND a.attnum > 0
-        AND has_column_privilege('zenfloe_read', a.attrelid, a.attnum, 'SELECT') AND a.attname NOT IN ({META}) ORDER BY 1"
+        AND has_column_privilege('zenfloe_read', a.attrelid, a.attnum, 'SELECT') AND a.attname NOT IN ({META})
+        AND NOT (starts_with(a.attname, 'custom_') AND col_description(a.attrelid, a.attnum) NOT LIKE '%: token]') ORDER BY 1"
     );
     if world
         .sql(&format!("SELECT to_regclass('mart_zendesk.{table}') IS NULL"))
