@@ -52,7 +52,11 @@ impl Registry {
             .arg("-Dquarkus.http.host=127.0.0.1")
             .arg(format!("-Dquarkus.http.port={port}"))
             .arg("-Dregistry.storage.kind=sql")
-            .arg(format!("-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{}", data.display()))
+            // H2 writes what is committed half a second later, unless it is told otherwise: a kill would lose it.
+            .arg(format!(
+                "-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{};WRITE_DELAY=0",
+                data.display()
+            ))
             .arg("-jar")
             .arg(home.join("apicurio-registry-app-2.6.13.Final-runner.jar"))
             .current_dir(folder.path());

@@ -115,10 +115,16 @@ async fn columns_are_shared_as_the_catalog_says(world: &World, table: &str) -> R
     let (_, known) = zenfloe_catalog::Catalog::builtin()
         .table(table)
         .context("a table of the catalog")?;
+    let own: Vec<String> = known
+        .columns
+        .iter()
+        .map(|column| format!("'{}'", column.name))
+        .collect();
     let shared = format!(
         "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass('mart_zendesk.{table}') AND a.attnum > 0
         AND has_column_privilege('zenfloe_read', a.attrelid, a.attnum, 'SELECT') AND a.attname NOT IN ({META})
-        AND NOT (starts_with(a.attname, 'custom_') AND col_description(a.attrelid, a.attnum) NOT LIKE '%: token]') ORDER BY 1"
+        AND (a.attname IN ({}) OR col_description(a.attrelid, a.attnum) LIKE '%: token]') ORDER BY 1",
+        own.join(", ")
     );
     if world
         .sql(&format!("SELECT to_regclass('mart_zendesk.{table}') IS NULL"))
