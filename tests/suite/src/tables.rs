@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use zendesk_sim::Collection;
-use zenfloe_catalog::{Catalog, Column, Table};
+use zenfloe_catalog::{Catalog, Column, META_FIELDS, Table};
 use zenfloe_oracle::compare::{Reader, Report, Truth, compare};
 use zenfloe_oracle::custom::Customs;
 use zenfloe_oracle::oracle::{Erased, Oracle};
@@ -24,7 +24,8 @@ pub struct Tables {
     rows: HashMap<String, HashMap<Vec<String>, Row>>,
     dumps: BTreeMap<String, Vec<String>>,
     comments: HashMap<String, Vec<(String, String)>>,
-    /// Without what is redacted: a replay does that with all the people whom the source knows by then.
+    /// Without what is redacted: a replay does that with all the people whom the source knows by then. And without what
+    /// is left of a scrubbed ticket's rows: some are suppressed before they come, and come emptied with a replay.
     plain: BTreeMap<String, Vec<String>>,
     /// How often a state of a row stands there, by table, key and [`STATE`].
     states: BTreeMap<(String, Vec<String>), usize>,
@@ -92,7 +93,9 @@ impl Tables {
         let whole = dump(&|name| name != LOADED_AT);
         let plain = dump(&|name| name != LOADED_AT && !is_redacted(name));
         self.dumps.entry(name.clone()).or_default().push(whole);
-        self.plain.entry(name.clone()).or_default().push(plain);
+        if !is_wiped(table, &row) {
+            self.plain.entry(name.clone()).or_default().push(plain);
+        }
         let cells = |names: &mut dyn Iterator<Item = &str>| -> Vec<String> {
             names.map(|name| row[name].clone().unwrap_or_default()).collect()
         };
@@ -132,6 +135,15 @@ impl Tables {
     pub fn dumps(&self) -> &BTreeMap<String, Vec<String>> {
         &self.dumps
     }
+}
+
+/// Claims that a row has hung on a ticket and holds its key alone.
+fn is_wiped(table: &Table, row: &Row) -> bool {
+    let is_kept = |name: &String| table.key.contains(name) || META_FIELDS.iter().any(|(meta, ..)| meta == name);
+    let mut held = row
+        .iter()
+        .filter(|(name, value)| value.is_some() && !is_kept(name) && *name != LOADED_AT);
+    table.erase.ticket.is_some() && row["_deleted"].as_deref() == Some("t") && held.next().is_none()
 }
 
 /// Claims that a column's values, or some of them, are redacted: by its comment, as custom fields are in no catalog.

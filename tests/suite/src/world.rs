@@ -255,7 +255,7 @@ listen = "127.0.0.1:0"
         Ok(child.stdout())
     }
 
-    /// Moves everything that is there with `run --once`, twice, since lists are believed at the second look.
+    /// Moves everything that is there with `run --once`, three times, since lists are believed at the second whole look.
     pub async fn settle(&self) -> anyhow::Result<()> {
         // A look that a kill has cut in two may have begun before a row went: it ends, and two complete ones follow.
         for _ in 0..3 {
