@@ -24,7 +24,8 @@ pub struct Counted {
     pub clean: BTreeMap<String, usize>,
     /// Clean rows and deletions by table: what a destination that keeps every state must hold.
     pub states: BTreeMap<String, usize>,
-    /// Those among them that hang on scrubbed tickets: none of them may be written once that is known.
+    /// Those among them that hang on scrubbed tickets or on users who were deleted for good: none of them may be written
+    /// once that is known.
     pub wiped: BTreeMap<String, usize>,
 }
 
@@ -103,14 +104,33 @@ fn count_wiped(
 ) {
     let wiped = simulator.records(collection).filter(|truth| truth.is_wiped);
     let wiped: BTreeSet<i64> = wiped.map(|truth| truth.id).collect();
+    let erased = erased_users(simulator);
+    let is_of_erased = |state: &RawState| {
+        let user = if collection == Collection::Users {
+            "id"
+        } else {
+            "user_id"
+        };
+        state.json[user].as_i64().is_some_and(|id| erased.contains(&id))
+    };
     let of_wiped = raw
         .iter()
-        .filter(|state| Collection::id_of(&state.key).is_some_and(|id| wiped.contains(&id)));
+        .filter(|state| Collection::id_of(&state.key).is_some_and(|id| wiped.contains(&id)) || is_of_erased(state));
     let origins: BTreeSet<_> = of_wiped.map(|state| &state.origin).collect();
     let rows = clean.iter().filter(|record| record.kind != CleanKind::Fence);
     for record in rows.filter(|record| origins.contains(&record.origin)) {
         *counted.wiped.entry(record.table.clone()).or_default() += 1;
     }
+}
+
+/// Users who were deleted for good.
+fn erased_users(simulator: &Simulator) -> BTreeSet<i64> {
+    let read = |truth: zendesk_sim::Truth| serde_json::from_str::<Value>(&truth.json).ok();
+    let users = simulator.records(Collection::Users).filter_map(read);
+    users
+        .filter(|user| user["permanently_deleted"] == true)
+        .filter_map(|user| user["id"].as_i64())
+        .collect()
 }
 
 /// Whole seconds since 1970, however they are written.
